@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The module's nouns and their references. Who holds what:
+ *
+ *   domain  <- image                 pages of one owner, deduplicated
+ *   image   <- registry, group, image descriptor
+ *   group   <- registry, task, group descriptor
+ *   task    <- the VMAs of one mm that map the image
+ *
+ * Lock order and teardown: Documentation/locking.rst.
+ */
+#ifndef _COPPICE_H
+#define _COPPICE_H
+
+#include <linux/atomic.h>
+#include <linux/file.h>
+#include <linux/kref.h>
+#include <linux/ktime.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/rhashtable.h>
+#include <linux/spinlock.h>
+#include <linux/uidgid.h>
+#include <linux/xarray.h>
+
+#include <linux/coppice.h>
+#include <linux/coppice_dev.h>
+
+#define COPPICE_VERSION		"0.1.0"
+
+/* More segments than any process needs; a bound for hostile loaders. */
+#define COPPICE_SEGMENTS_MAX	16384
+/* 64 GiB of content: a bound that keeps page offsets small. */
+#define COPPICE_PAGES_MAX	(1UL << 24)
+/* Tasks that teach an image which pages a start touches and writes. */
+#define COPPICE_LEARNERS	4
+
+/**
+ * struct coppice_domain - the store pages of one owner
+ * @node: in the store's list; protected by the store's lock
+ * @owner: whose images these pages belong to
+ * @images: images that use the domain; protected by the store's lock
+ * @lock: protects @pages and the reference counts of its entries
+ * @pages: content hash to page; several pages may have one hash
+ */
+struct coppice_domain {
+	struct list_head node;
+	kuid_t owner;
+	unsigned int images;
+	struct mutex lock;
+	struct rhltable pages;
+};
+
+/**
+ * struct coppice_page - a page of content, immutable once in a domain
+ * @node: in the domain's table
+ * @hash: of the content, with the store's seed
+ * @refs: image pages that it stands for; protected by the domain's lock
+ * @page: the memory
+ * @rcu: lock-free walks of the table may outlast the entry
+ */
+struct coppice_page {
+	struct rhlist_head node;
+	struct rcu_head rcu;
+	u64 hash;
+	unsigned int refs;
+	struct page *page;
+};
+
+/**
+ * struct coppice_vseg - a segment of an image
+ * @start: first address
+ * @len: in bytes
+ * @pgoff: of its first page in the image's file; meaningless when @anon
+ * @prot: PROT_*
+ * @anon: has no pages, tasks get fresh memory
+ */
+struct coppice_vseg {
+	unsigned long start;
+	unsigned long len;
+	unsigned long pgoff;
+	unsigned int prot;
+	bool anon;
+};
+
+/**
+ * struct coppice_image - segments and their pages
+ * @ref: registry, groups, descriptors
+ * @node: in the registry; protected by the registry's lock
+ * @id: never reused
+ * @name: unique among images, loading ones included
+ * @domain: where its pages are
+ * @segs: sorted by address; immutable once sealed
+ * @nr_segs: number of @segs
+ * @room: allocated size of @segs
+ * @pages: page offset to struct coppice_page; immutable once sealed
+ * @nr_pages: pages in @pages
+ * @bytes: sum of the segments' lengths
+ * @added: pages that were new in the store
+ * @entry: where tasks resume
+ * @stack: with which stack pointer
+ * @notes: kept for userspace
+ * @notes_len: in bytes
+ * @sealed: visible and immutable; protected by the registry's lock
+ * @load_lock: serialises IMAGE_SEGMENT and IMAGE_SEAL
+ * @groups: groups that use it; protected by the registry's lock
+ * @touched: bit per page: map it ahead. Atomic bit operations, hints only
+ * @written: bit per page: copy it ahead. Changed under @learn_lock
+ * @learn_lock: serialises learning from tasks that are ready
+ * @learned: tasks learned from; protected by @learn_lock, read without
+ */
+struct coppice_image {
+	struct kref ref;
+	struct list_head node;
+	u32 id;
+	char name[COPPICE_DEV_NAME_SIZE];
+	struct coppice_domain *domain;
+
+	struct coppice_vseg *segs;
+	unsigned int nr_segs;
+	unsigned int room;
+	struct xarray pages;
+	unsigned long nr_pages;
+	u64 bytes;
+	u64 added;
+	unsigned long entry;
+	unsigned long stack;
+	void *notes;
+	u32 notes_len;
+	bool sealed;
+	struct mutex load_lock;
+	unsigned int groups;
+
+	unsigned long *touched;
+	unsigned long *written;
+	struct mutex learn_lock;
+	unsigned int learned;
+};
+
+/**
+ * struct coppice_group - tasks that share an image
+ * @ref: registry, tasks, descriptors
+ * @node: in the registry; protected by the registry's lock
+ * @id: never reused
+ * @name: unique among groups
+ * @image: that its tasks share
+ * @owner: whom its tasks run as
+ * @cgroup: kept for userspace
+ * @max_tasks: limit checked at enter; 0 is none
+ * @lock: protects @tasks, @nr_tasks, @dead, @entered, @forked
+ * @tasks: the tasks; latest first, so that a fork finds its new task at once
+ * @nr_tasks: length of @tasks
+ * @dead: deleted: nobody may enter any more
+ * @entered: tasks that ever entered
+ * @forked: members that were forked
+ * @faults: that the image answered
+ * @mapped: pages mapped ahead
+ * @copied: pages copied ahead
+ */
+struct coppice_group {
+	struct kref ref;
+	struct list_head node;
+	u32 id;
+	char name[COPPICE_DEV_NAME_SIZE];
+	struct coppice_image *image;
+	kuid_t owner;
+	char *cgroup;
+	u32 max_tasks;
+
+	spinlock_t lock;
+	struct list_head tasks;
+	u32 nr_tasks;
+	bool dead;
+	u64 entered;
+	u64 forked;
+	atomic64_t faults;
+	atomic64_t mapped;
+	atomic64_t copied;
+};
+
+/**
+ * struct coppice_task - an mm that maps a group's image
+ * @node: in the group's list; protected by the group's lock
+ * @id: never reused
+ * @group: holds a reference
+ * @mm: identity only while the task is listed; no reference: the VMAs that keep
+ *	the task alive are the mm's own
+ * @vmas: VMAs of @mm that map the image, and one for an enter under way;
+ *	protected by the group's lock
+ * @forked: did not enter itself
+ * @ready: has finished starting
+ * @started: when it became a member
+ * @faults: that the image answered
+ * @mapped: pages mapped ahead
+ * @copied: pages copied ahead
+ */
+struct coppice_task {
+	struct list_head node;
+	u64 id;
+	struct coppice_group *group;
+	struct mm_struct *mm;
+	unsigned long vmas;
+	bool forked;
+	bool ready;
+	ktime_t started;
+	atomic64_t faults;
+	u64 mapped;
+	u64 copied;
+};
+
+/* store.c */
+struct coppice_store_stats {
+	u64 pages;
+	u64 limit;
+	u64 image_pages;
+	u32 domains;
+};
+
+int coppice_store_init(void);
+void coppice_store_exit(void);
+struct coppice_domain *coppice_domain_get(kuid_t owner);
+void coppice_domain_put(struct coppice_domain *domain);
+struct coppice_page *coppice_page_load(struct coppice_domain *domain,
+				       const void __user *data, bool *added,
+				       const char **why);
+void coppice_page_put(struct coppice_domain *domain, struct coppice_page *page);
+void coppice_store_stats(struct coppice_store_stats *stats);
+
+/* image.c */
+struct coppice_image *coppice_image_create(const char *name, kuid_t owner,
+					   const char **why);
+void coppice_image_abandon(struct coppice_image *image);
+int coppice_image_add(struct coppice_image *image,
+		      const struct coppice_segment *segment, const char **why);
+int coppice_image_seal(struct coppice_image *image,
+		       const struct coppice_image_seal *seal, const char **why);
+struct coppice_image *coppice_image_get(const char *name);
+void coppice_image_put(struct coppice_image *image);
+int coppice_image_delete(struct coppice_image *image, const char **why);
+const struct coppice_vseg *coppice_image_find(const struct coppice_image *image,
+					      unsigned long addr);
+struct page *coppice_image_page(struct coppice_image *image,
+				unsigned long pgoff);
+
+/* group.c */
+struct coppice_group_spec {
+	const char *name;
+	const char *image;
+	const char *cgroup;
+	kuid_t owner;
+	u32 max_tasks;
+};
+
+struct coppice_group *coppice_group_add(const struct coppice_group_spec *spec,
+					const char **why);
+struct coppice_group *coppice_group_get(const char *name);
+void coppice_group_hold(struct coppice_group *group);
+void coppice_group_put(struct coppice_group *group);
+int coppice_group_delete(struct coppice_group *group, const char **why);
+
+/* task.c */
+int coppice_task_init(void);
+void coppice_task_exit(void);
+struct coppice_task *coppice_task_enter(struct coppice_group *group,
+					const char **why);
+void coppice_task_open(struct coppice_task *task);
+void coppice_task_close(struct coppice_task *task);
+struct coppice_task *coppice_task_fork(struct coppice_task *parent,
+				       struct mm_struct *mm);
+bool coppice_task_set_ready(struct coppice_group *group, struct mm_struct *mm);
+pid_t coppice_task_pid(const struct coppice_task *task);
+
+/* map.c */
+struct file *coppice_map_file(struct coppice_task *task);
+int coppice_map_segments(struct coppice_task *task, struct file *file);
+void coppice_map_ahead(struct coppice_task *task);
+void coppice_copy_ahead(struct coppice_task *task);
+
+/* learn.c */
+void coppice_learn(struct coppice_image *image);
+
+/* enter.c */
+long coppice_enter(struct coppice_group *group,
+		   const struct coppice_enter *enter, const char **why);
+
+/* registry.c */
+extern struct mutex coppice_lock;
+extern struct xarray coppice_images;	/* id to image */
+extern struct xarray coppice_groups;	/* id to group */
+extern u32 coppice_generation;
+bool coppice_name_valid(const char *name);
+void coppice_registry_clear(void);
+
+/* netlink.c */
+int coppice_netlink_init(void);
+void coppice_netlink_exit(void);
+void coppice_notify_image(struct coppice_image *image, u8 cmd);
+void coppice_notify_group(struct coppice_group *group, u8 cmd);
+void coppice_notify_task(struct coppice_task *task, u8 cmd);
+
+/* device.c */
+int coppice_device_init(void);
+void coppice_device_exit(void);
+
+#endif /* _COPPICE_H */

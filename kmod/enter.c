@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Enter: replace the caller's memory by the group's image, as execve() does.
+ *
+ * All that can be refused is refused before the first mapping goes. What fails
+ * after that kills the caller, whose memory is neither the old nor the new one.
+ */
+#include <linux/compat.h>
+#include <linux/cred.h>
+#include <linux/mman.h>
+#include <linux/ptrace.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task_stack.h>
+#include <asm/processor.h>
+
+#include "coppice.h"
+#include "compat/mm.h"
+#include "trace.h"
+
+static const char *owner_refusal(const struct coppice_group *group)
+{
+	if (!uid_eq(current_uid(), group->owner) ||
+	    !uid_eq(current_euid(), group->owner))
+		return "Only the group's owner may enter: change to the owner's user id first";
+	return NULL;
+}
+
+static const char *state_refusal(void)
+{
+	if (get_nr_threads(current) != 1)
+		return "The caller has several threads: enter from a process with one";
+	if (current->vfork_done)
+		return "The caller shares its parent's memory (vfork): fork before entering";
+	if (coppice_rseq_registered())
+		return "The caller has an rseq area that would vanish: unregister it first";
+	if (in_compat_syscall())
+		return "The caller is a 32-bit process: enter from a 64-bit one";
+	return NULL;
+}
+
+static const char *range_refusal(const struct coppice_image *image,
+				 const struct coppice_range *range,
+				 unsigned long floor)
+{
+	const struct coppice_vseg *next;
+
+	if (!range->len || !PAGE_ALIGNED(range->start) || !PAGE_ALIGNED(range->len))
+		return "A range to keep is empty or not page-aligned: align its start and length";
+	if (range->start >= TASK_SIZE || range->len > TASK_SIZE - range->start)
+		return "A range to keep reaches into the kernel's addresses: keep it below the end of user memory";
+	if (range->start < floor)
+		return "The ranges to keep overlap or are not in order: sort them by address";
+	next = coppice_image_find(image, range->start);
+	if (next && next->start < range->start + range->len)
+		return "A range to keep overlaps a segment of the image: move it elsewhere first";
+	return NULL;
+}
+
+static const char *call_refusal(const struct coppice_image *image,
+				const struct coppice_enter *enter)
+{
+	unsigned long floor = 0;
+	const char *why;
+	unsigned int i;
+
+	if (enter->flags & ~COPPICE_ENTER_NO_PREMAP)
+		return "The call has unknown flags: use COPPICE_ENTER_NO_PREMAP or none";
+	if (enter->nr_keep > COPPICE_KEEP_MAX)
+		return "There are too many ranges to keep: merge adjacent ones";
+	if (enter->cookie >= TASK_SIZE)
+		return "The cookie is not a user address: give one below the end of user memory";
+	for (i = 0; i < enter->nr_keep; i++) {
+		why = range_refusal(image, &enter->keep[i], floor);
+		if (why)
+			return why;
+		floor = enter->keep[i].start + enter->keep[i].len;
+	}
+	return NULL;
+}
+
+static int unmap(unsigned long start, unsigned long end)
+{
+	return start < end ? vm_munmap(start, end - start) : 0;
+}
+
+static int unmap_rest(const struct coppice_enter *enter)
+{
+	unsigned long from = 0;
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < enter->nr_keep; i++) {
+		err = unmap(from, enter->keep[i].start);
+		if (err)
+			return err;
+		from = enter->keep[i].start + enter->keep[i].len;
+	}
+	return unmap(from, TASK_SIZE);
+}
+
+static int replace_memory(struct coppice_task *task, struct file *file,
+			  const struct coppice_enter *enter)
+{
+	int err = unmap_rest(enter) ?: coppice_map_segments(task, file);
+
+	if (err)
+		return err;
+	if (!(enter->flags & COPPICE_ENTER_NO_PREMAP)) {
+		coppice_map_ahead(task);
+		coppice_copy_ahead(task);
+	}
+	return 0;
+}
+
+static void count_enter(struct coppice_task *task)
+{
+	struct coppice_group *group = task->group;
+
+	spin_lock(&group->lock);
+	group->entered++;
+	spin_unlock(&group->lock);
+	trace_coppice_task_enter(task);
+	coppice_notify_task(task, COPPICE_CMD_TASK_ENTER_NTF);
+}
+
+/* Past the point of no return: success, or the caller dies. */
+static long enter_image(struct coppice_task *task, struct file *file,
+			const struct coppice_enter *enter)
+{
+	const struct coppice_image *image = task->group->image;
+	int err = replace_memory(task, file, enter);
+
+	if (err) {
+		send_sig(SIGKILL, current, 1);
+		return err;
+	}
+	count_enter(task);
+	start_thread(current_pt_regs(), image->entry, image->stack);
+	return enter->cookie;
+}
+
+static long enter_task(struct coppice_task *task,
+		       const struct coppice_enter *enter, const char **why)
+{
+	struct file *file = coppice_map_file(task);
+	long ret;
+
+	if (IS_ERR(file)) {
+		*why = "No memory for the mapping: free memory or raise the group's memory limit";
+		return PTR_ERR(file);
+	}
+	*why = "The image could not be mapped: raise the limits on address space and mappings";
+	ret = enter_image(task, file, enter);
+	/* From here on the file serves the VMAs that it has, and no new one. */
+	file->private_data = NULL;
+	fput(file);
+	return ret;
+}
+
+/**
+ * coppice_enter() - make the caller a task of a group
+ * @group: the caller holds a reference
+ * @enter: checked here
+ * @why: set to a sentence on failure
+ *
+ * Context: process context of the caller, may sleep; takes the group's lock and
+ * the mmap lock.
+ * Return: the cookie, which the image's entry finds as the result of its "call";
+ * or a negative error with the caller unchanged, or about to die.
+ */
+long coppice_enter(struct coppice_group *group,
+		   const struct coppice_enter *enter, const char **why)
+{
+	struct coppice_task *task;
+	long ret;
+
+	*why = owner_refusal(group);
+	if (*why)
+		return -EACCES;
+	*why = state_refusal();
+	if (*why)
+		return -EBUSY;
+	*why = call_refusal(group->image, enter);
+	if (*why)
+		return -EINVAL;
+	task = coppice_task_enter(group, why);
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	ret = enter_task(task, enter, why);
+	coppice_task_close(task);
+	return ret;
+}

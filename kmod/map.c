@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Mapping an image: what the VMAs of a task do.
+ *
+ * A private mapping of a file that nobody can open: the core mm copies a
+ * page on the first write, so a store page is never writable in any page table, and
+ * every other way to write (ptrace, /proc/PID/mem, pins) goes through the same
+ * copy. VM_MIXEDMAP lets pages be mapped in batches ahead of any fault.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/bitmap.h>
+#include <linux/fs.h>
+#include <linux/mman.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "coppice.h"
+#include "compat/mm.h"
+#include "trace.h"
+
+#define AHEAD_BATCH	128
+
+static void segment_open(struct vm_area_struct *vma)
+{
+	struct coppice_task *task = vma->vm_private_data;
+
+	if (task->mm == vma->vm_mm)
+		coppice_task_open(task);
+	else
+		vma->vm_private_data = coppice_task_fork(task, vma->vm_mm);
+}
+
+static void segment_close(struct vm_area_struct *vma)
+{
+	coppice_task_close(vma->vm_private_data);
+}
+
+static vm_fault_t segment_fault(struct vm_fault *vmf)
+{
+	struct coppice_task *task = vmf->vma->vm_private_data;
+	struct coppice_image *image = task->group->image;
+	struct page *page;
+
+	page = coppice_image_page(image, vmf->pgoff);
+	if (!page)
+		return VM_FAULT_SIGBUS;
+	if (!READ_ONCE(task->ready) && !test_bit(vmf->pgoff, image->touched))
+		set_bit(vmf->pgoff, image->touched);
+	atomic64_inc(&task->faults);
+	atomic64_inc(&task->group->faults);
+	trace_coppice_fault(task, vmf->address, vmf->flags & FAULT_FLAG_WRITE);
+	get_page(page);
+	vmf->page = page;
+	return 0;
+}
+
+static const struct vm_operations_struct segment_vm_ops = {
+	.open = segment_open,
+	.close = segment_close,
+	.fault = segment_fault,
+};
+
+/*
+ * Only an enter maps the file: it is in no descriptor table, and afterwards
+ * its task is taken out of it.
+ */
+static int segment_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct coppice_task *task = file->private_data;
+
+	if (!task || vma->vm_mm != task->mm || (vma->vm_flags & VM_SHARED))
+		return -EACCES;
+	coppice_vm_flags_set(vma, VM_MIXEDMAP | VM_DONTEXPAND);
+	vma->vm_ops = &segment_vm_ops;
+	vma->vm_private_data = task;
+	coppice_task_open(task);
+	return 0;
+}
+
+/* The owner pins the module as long as any VMA has the file. */
+static const struct file_operations segment_fops = {
+	.owner = THIS_MODULE,
+	.mmap = segment_mmap,
+};
+
+/**
+ * coppice_map_file() - the file that a task's segments are mappings of
+ * @task: entering
+ *
+ * Context: may sleep.
+ * Return: the file, or ERR_PTR.
+ */
+struct file *coppice_map_file(struct coppice_task *task)
+{
+	char name[sizeof("coppice:") + COPPICE_DEV_NAME_SIZE];
+
+	snprintf(name, sizeof(name), "coppice:%s", task->group->image->name);
+	return anon_inode_getfile(name, &segment_fops, task, O_RDWR);
+}
+
+static int map_segment(const struct coppice_vseg *seg, struct file *file)
+{
+	unsigned long flags = MAP_PRIVATE | MAP_FIXED_NOREPLACE | MAP_NORESERVE;
+	unsigned long addr;
+
+	if (seg->anon)
+		addr = vm_mmap(NULL, seg->start, seg->len, seg->prot,
+			       flags | MAP_ANONYMOUS, 0);
+	else
+		addr = vm_mmap(file, seg->start, seg->len, seg->prot, flags,
+			       seg->pgoff << PAGE_SHIFT);
+	if (IS_ERR_VALUE(addr))
+		return addr;
+	return addr == seg->start ? 0 : -EEXIST;
+}
+
+/**
+ * coppice_map_segments() - map every segment of the group's image
+ * @task: entering; its mm is current's and has nothing in the way
+ * @file: from coppice_map_file()
+ *
+ * Context: may sleep; takes the mmap lock.
+ * Return: 0 or a negative error with some segments mapped.
+ */
+int coppice_map_segments(struct coppice_task *task, struct file *file)
+{
+	const struct coppice_image *image = task->group->image;
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < image->nr_segs; i++) {
+		err = map_segment(&image->segs[i], file);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* Is [addr, addr + len) one of the task's own mappings, as it was mapped? */
+static struct vm_area_struct *segment_vma(struct coppice_task *task,
+					  unsigned long addr, unsigned long len,
+					  unsigned long pgoff)
+{
+	struct vm_area_struct *vma = find_vma(task->mm, addr);
+
+	if (!vma || vma->vm_ops != &segment_vm_ops ||
+	    vma->vm_private_data != task)
+		return NULL;
+	if (vma->vm_start > addr || vma->vm_end - addr < len)
+		return NULL;
+	if (vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT) != pgoff)
+		return NULL;
+	return vma;
+}
+
+/* Maps up to a batch of pages; returns how many of them lie behind it now. */
+static unsigned long map_run(struct coppice_task *task, unsigned long addr,
+			     unsigned long pgoff, unsigned long pages,
+			     struct page **batch)
+{
+	struct coppice_image *image = task->group->image;
+	unsigned long i, n = min(pages, (unsigned long)AHEAD_BATCH), left = n;
+	struct vm_area_struct *vma;
+
+	for (i = 0; i < n; i++)
+		batch[i] = coppice_image_page(image, pgoff + i);
+	mmap_read_lock(task->mm);
+	vma = segment_vma(task, addr, n << PAGE_SHIFT, pgoff);
+	/* A page that can't be mapped ahead is a fault later, no error. */
+	if (vma)
+		vm_insert_pages(vma, addr, batch, &left);
+	mmap_read_unlock(task->mm);
+	task->mapped += n - left;
+	return n;
+}
+
+typedef unsigned long (*run_fn)(struct coppice_task *task, unsigned long addr,
+				unsigned long pgoff, unsigned long pages,
+				struct page **batch);
+
+/* Calls @fn for the runs of set bits that lie in @seg. */
+static void segment_runs(struct coppice_task *task,
+			 const struct coppice_vseg *seg, unsigned long *bits,
+			 run_fn fn, struct page **batch)
+{
+	unsigned long from = seg->pgoff;
+	unsigned long end = from + (seg->len >> PAGE_SHIFT);
+	unsigned long stop;
+
+	for (;;) {
+		from = find_next_bit(bits, end, from);
+		if (from >= end || fatal_signal_pending(current))
+			return;
+		stop = find_next_zero_bit(bits, end, from);
+		from += fn(task,
+			   seg->start + ((from - seg->pgoff) << PAGE_SHIFT),
+			   from, stop - from, batch);
+		cond_resched();
+	}
+}
+
+static void image_runs(struct coppice_task *task, unsigned long *bits,
+		       unsigned int prot, run_fn fn)
+{
+	const struct coppice_image *image = task->group->image;
+	struct page **batch;
+	unsigned int i;
+
+	batch = kmalloc_array(AHEAD_BATCH, sizeof(*batch), GFP_KERNEL);
+	if (!batch)
+		return;
+	for (i = 0; i < image->nr_segs; i++) {
+		const struct coppice_vseg *seg = &image->segs[i];
+
+		if (!seg->anon && (seg->prot & prot) == prot)
+			segment_runs(task, seg, bits, fn, batch);
+	}
+	kfree(batch);
+}
+
+/**
+ * coppice_map_ahead() - map the pages that earlier tasks touched as they started
+ * @task: entering, its segments are mapped
+ *
+ * Costs page tables for those pages only, and spares a fault for each.
+ *
+ * Context: may sleep; takes the mmap lock.
+ */
+void coppice_map_ahead(struct coppice_task *task)
+{
+	struct coppice_image *image = task->group->image;
+
+	image_runs(task, image->touched, PROT_READ, map_run);
+	atomic64_add(task->mapped, &task->group->mapped);
+}
+
+static unsigned long copy_run(struct coppice_task *task, unsigned long addr,
+			      unsigned long pgoff, unsigned long pages,
+			      struct page **batch)
+{
+	unsigned long n = min(pages, (unsigned long)AHEAD_BATCH);
+	int i, got = get_user_pages_fast(addr, n, FOLL_WRITE, batch);
+
+	for (i = 0; i < got; i++)
+		put_page(batch[i]);
+	if (got > 0)
+		task->copied += got;
+	return n;
+}
+
+/**
+ * coppice_copy_ahead() - copy the pages that every earlier task wrote as it started
+ * @task: entering, its segments are mapped
+ *
+ * The copies are the core mm's own: a write fault without the exception. Only
+ * after learning has ended, so that learners show what they write by themselves.
+ *
+ * Context: may sleep; takes the mmap lock.
+ */
+void coppice_copy_ahead(struct coppice_task *task)
+{
+	struct coppice_image *image = task->group->image;
+
+	if (READ_ONCE(image->learned) < COPPICE_LEARNERS)
+		return;
+	image_runs(task, image->written, PROT_READ | PROT_WRITE, copy_run);
+	atomic64_add(task->copied, &task->group->copied);
+}

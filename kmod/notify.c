@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Messages about objects: their attributes, and the events that carry them.
+ */
+#include <linux/bitmap.h>
+#include <linux/nsproxy.h>
+#include <linux/user_namespace.h>
+
+#include "netlink.h"
+#include "netlink-gen.h"
+
+static u64 count_bits(const unsigned long *bits, unsigned long n)
+{
+	return bits ? bitmap_weight(bits, n) : 0;
+}
+
+static int put_image_sizes(struct sk_buff *skb, const struct coppice_image *image)
+{
+	return nla_put_u32(skb, COPPICE_A_IMAGE_SEGMENTS, image->nr_segs) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_IMAGE_BYTES, image->bytes,
+				 COPPICE_A_IMAGE_PAD) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_IMAGE_PAGES, image->nr_pages,
+				 COPPICE_A_IMAGE_PAD) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_IMAGE_ADDED_PAGES, image->added,
+				 COPPICE_A_IMAGE_PAD) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_IMAGE_TOUCHED,
+				 count_bits(image->touched, image->nr_pages),
+				 COPPICE_A_IMAGE_PAD) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_IMAGE_WRITTEN,
+				 count_bits(image->written, image->nr_pages),
+				 COPPICE_A_IMAGE_PAD);
+}
+
+/**
+ * coppice_put_image() - an image's attributes
+ * @skb: the message
+ * @image: sealed, held by the caller
+ *
+ * Return: 0 or -EMSGSIZE.
+ */
+int coppice_put_image(struct sk_buff *skb, const struct coppice_image *image)
+{
+	uid_t owner = from_kuid_munged(&init_user_ns, image->domain->owner);
+
+	if (nla_put_u32(skb, COPPICE_A_IMAGE_ID, image->id) ||
+	    nla_put_string(skb, COPPICE_A_IMAGE_NAME, image->name) ||
+	    nla_put_u32(skb, COPPICE_A_IMAGE_OWNER, owner) ||
+	    nla_put_u32(skb, COPPICE_A_IMAGE_GROUPS, READ_ONCE(image->groups)) ||
+	    put_image_sizes(skb, image))
+		return -EMSGSIZE;
+	return 0;
+}
+
+struct group_counts {
+	u32 tasks;
+	u64 entered;
+	u64 forked;
+};
+
+/* A consistent copy: nothing is put into a message under a spinlock. */
+static struct group_counts group_count(struct coppice_group *group)
+{
+	struct group_counts counts;
+
+	spin_lock(&group->lock);
+	counts.tasks = group->nr_tasks;
+	counts.entered = group->entered;
+	counts.forked = group->forked;
+	spin_unlock(&group->lock);
+	return counts;
+}
+
+static int put_group_counts(struct sk_buff *skb, struct coppice_group *group)
+{
+	struct group_counts counts = group_count(group);
+
+	return nla_put_u32(skb, COPPICE_A_GROUP_TASKS, counts.tasks) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_GROUP_ENTERED, counts.entered,
+				 COPPICE_A_GROUP_PAD) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_GROUP_FORKED, counts.forked,
+				 COPPICE_A_GROUP_PAD) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_GROUP_FAULTS,
+				 atomic64_read(&group->faults),
+				 COPPICE_A_GROUP_PAD) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_GROUP_MAPPED_AHEAD,
+				 atomic64_read(&group->mapped),
+				 COPPICE_A_GROUP_PAD) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_GROUP_COPIED_AHEAD,
+				 atomic64_read(&group->copied),
+				 COPPICE_A_GROUP_PAD);
+}
+
+/**
+ * coppice_put_group() - a group's attributes
+ * @skb: the message
+ * @group: held by the caller
+ *
+ * Return: 0 or -EMSGSIZE.
+ */
+int coppice_put_group(struct sk_buff *skb, struct coppice_group *group)
+{
+	uid_t owner = from_kuid_munged(&init_user_ns, group->owner);
+
+	if (nla_put_u32(skb, COPPICE_A_GROUP_ID, group->id) ||
+	    nla_put_string(skb, COPPICE_A_GROUP_NAME, group->name) ||
+	    nla_put_string(skb, COPPICE_A_GROUP_IMAGE, group->image->name) ||
+	    nla_put_u32(skb, COPPICE_A_GROUP_OWNER, owner) ||
+	    nla_put_string(skb, COPPICE_A_GROUP_CGROUP, group->cgroup) ||
+	    nla_put_u32(skb, COPPICE_A_GROUP_MAX_TASKS, group->max_tasks) ||
+	    put_group_counts(skb, group))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int put_task_counts(struct sk_buff *skb, const struct coppice_task *task)
+{
+	return nla_put_u64_64bit(skb, COPPICE_A_TASK_AGE_MS,
+				 ktime_ms_delta(ktime_get(), task->started),
+				 COPPICE_A_TASK_PAD) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_TASK_FAULTS,
+				 atomic64_read(&task->faults),
+				 COPPICE_A_TASK_PAD) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_TASK_MAPPED_AHEAD, task->mapped,
+				 COPPICE_A_TASK_PAD) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_TASK_COPIED_AHEAD, task->copied,
+				 COPPICE_A_TASK_PAD);
+}
+
+/**
+ * coppice_put_task() - a task's attributes
+ * @skb: the message
+ * @task: listed and under its group's lock, or kept by a VMA
+ *
+ * Context: any.
+ * Return: 0 or -EMSGSIZE.
+ */
+int coppice_put_task(struct sk_buff *skb, const struct coppice_task *task)
+{
+	if (nla_put_u64_64bit(skb, COPPICE_A_TASK_ID, task->id, COPPICE_A_TASK_PAD) ||
+	    nla_put_u32(skb, COPPICE_A_TASK_PID, coppice_task_pid(task)) ||
+	    nla_put_string(skb, COPPICE_A_TASK_GROUP, task->group->name) ||
+	    (task->forked && nla_put_flag(skb, COPPICE_A_TASK_FORKED)) ||
+	    put_task_counts(skb, task))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static struct sk_buff *event_begin(u8 cmd, void **header)
+{
+	struct sk_buff *skb;
+
+	/* Events are lost rather than formatted when nobody listens. */
+	if (!genl_has_listeners(&coppice_nl_family, &init_net, COPPICE_NLGRP_EVENTS))
+		return NULL;
+	skb = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
+	if (!skb)
+		return NULL;
+	*header = genlmsg_put(skb, 0, 0, &coppice_nl_family, 0, cmd);
+	return skb;
+}
+
+static void event_end(struct sk_buff *skb, void *header, int err)
+{
+	if (err || !header) {
+		nlmsg_free(skb);
+		return;
+	}
+	genlmsg_end(skb, header);
+	genlmsg_multicast(&coppice_nl_family, skb, 0, COPPICE_NLGRP_EVENTS, GFP_KERNEL);
+}
+
+/**
+ * coppice_notify_image() - tell listeners about an image
+ * @image: held by the caller
+ * @cmd: COPPICE_CMD_IMAGE_*_NTF
+ *
+ * Context: may sleep.
+ */
+void coppice_notify_image(struct coppice_image *image, u8 cmd)
+{
+	void *header = NULL;
+	struct sk_buff *skb = event_begin(cmd, &header);
+
+	if (skb)
+		event_end(skb, header, header && coppice_put_image(skb, image));
+}
+
+/**
+ * coppice_notify_group() - tell listeners about a group
+ * @group: held by the caller
+ * @cmd: COPPICE_CMD_GROUP_*_NTF
+ *
+ * Context: may sleep.
+ */
+void coppice_notify_group(struct coppice_group *group, u8 cmd)
+{
+	void *header = NULL;
+	struct sk_buff *skb = event_begin(cmd, &header);
+
+	if (skb)
+		event_end(skb, header, header && coppice_put_group(skb, group));
+}
+
+/**
+ * coppice_notify_task() - tell listeners about a task
+ * @task: kept by the caller
+ * @cmd: COPPICE_CMD_TASK_*_NTF
+ *
+ * Context: may sleep; the mmap lock may be held.
+ */
+void coppice_notify_task(struct coppice_task *task, u8 cmd)
+{
+	void *header = NULL;
+	struct sk_buff *skb = event_begin(cmd, &header);
+
+	if (skb)
+		event_end(skb, header, header && coppice_put_task(skb, task));
+}
