@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Entering an image, in a forked child of the controller.
+ *
+ * Placement first: arguments (and the restorer, without the module) go where neither this
+ * process nor the image has anything, and the vDSO moves there if it is in the image's
+ * way. Then either ENTER or the restorer replaces the rest. The resumed task moves
+ * the vDSO to the image's address.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/rseq.h>
+#include <unistd.h>
+
+#include <linux/coppice_dev.h>
+
+#include "launch_args.h"
+#include "place.h"
+#include "runtime/special.h"
+
+#define RSEQ_SIGNATURE 0x53053053
+#define RSEQ_UNREGISTER 1
+
+struct plan {
+	struct place place;
+	struct coppice_span vvar, vdso;	/* where they are now */
+	struct coppice_span args;
+	struct coppice_span code, table;	/* restorer only */
+};
+
+/* vvar and vDSO lie next to each other and move together. */
+static struct coppice_span special(const struct coppice_span *vvar, const struct coppice_span *vdso)
+{
+	if (!vvar->len)
+		return *vdso;
+	return (struct coppice_span){ vvar->start, vdso->start + vdso->len - vvar->start };
+}
+
+static int plan_survey(struct plan *plan, const struct launch *launch, struct error *err)
+{
+	struct coppice_span here, there = special(&launch->vvar, &launch->vdso);
+	size_t i;
+
+	if (place_add_self(&plan->place, &plan->vvar, &plan->vdso, err))
+		return -1;
+	if (plan->vdso.len != launch->vdso.len || plan->vvar.len != launch->vvar.len)
+		return error_set(err, ENOEXEC, "the image was built for another kernel's vDSO: rebuild it on this one");
+	here = special(&plan->vvar, &plan->vdso);
+	if (place_add(&plan->place, here.start, here.len, err) ||
+	    place_add(&plan->place, there.start, there.len, err))
+		return -1;
+	for (i = 0; i < launch->nr_segments; i++)
+		if (place_add(&plan->place, launch->segments[i].start, launch->segments[i].len, err))
+			return -1;
+	place_sort(&plan->place);
+	return 0;
+}
+
+static int take_span(struct plan *plan, struct coppice_span *span, uint64_t len, int prot,
+		     struct error *err)
+{
+	void *at;
+
+	span->len = len;
+	span->start = place_take(&plan->place, len);
+	if (!span->start)
+		return error_set(err, ENOMEM, "no free addresses beside the image for the task's arguments: make the image smaller");
+	at = mmap((void *)span->start, len, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	if (at == (void *)span->start)
+		return 0;
+	return error_set(err, errno, "no memory for the task's arguments (%s): raise the group's memory limit", strerror(errno));
+}
+
+/* Is the vDSO in the way of a segment, or of its own new place? */
+static bool special_in_way(const struct coppice_span *here, const struct launch *launch)
+{
+	struct coppice_span there = special(&launch->vvar, &launch->vdso);
+	size_t i;
+
+	if (here->start == there.start)
+		return false;
+	if (span_overlaps(here, &there))
+		return true;
+	for (i = 0; i < launch->nr_segments; i++) {
+		struct coppice_span seg = { launch->segments[i].start, launch->segments[i].len };
+
+		if (span_overlaps(here, &seg))
+			return true;
+	}
+	return false;
+}
+
+/* After this libc must not be asked for the time: it would call the old place. */
+static int special_clear(struct plan *plan, const struct launch *launch, struct error *err)
+{
+	struct coppice_span here = special(&plan->vvar, &plan->vdso);
+	uint64_t to;
+
+	if (!special_in_way(&here, launch))
+		return 0;
+	to = place_take(&plan->place, here.len);
+	if (!to || special_move(here.start, here.len, to))
+		return error_set(err, ENOMEM, "the vDSO is in the image's way and could not be moved: report this as a defect");
+	plan->vvar.start = to;
+	plan->vdso.start = to + (here.len - plan->vdso.len);
+	return 0;
+}
+
+/* The kernel would go on writing to an area that is no longer ours. */
+static void rseq_unregister(void)
+{
+	if (__rseq_size)
+		raw_call(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset,
+			 __rseq_size < 32 ? 32 : __rseq_size, RSEQ_UNREGISTER, RSEQ_SIGNATURE);
+}
+
+static void keep_sort(struct coppice_span *keep, size_t nr)
+{
+	struct place place = { .spans = keep, .nr = nr };
+
+	place_sort(&place);
+}
+
+static int enter_module(const struct plan *plan, const struct launch *launch, struct error *err)
+{
+	struct coppice_span keep[2] = { plan->args, special(&plan->vvar, &plan->vdso) };
+	struct coppice_enter enter = {
+		.reason = { .text = (uint64_t)err->text, .len = sizeof(err->text) },
+		.flags = launch->no_premap ? COPPICE_ENTER_NO_PREMAP : 0,
+		.nr_keep = 2,
+		.cookie = plan->args.start,
+	};
+	size_t i;
+
+	keep_sort(keep, 2);
+	for (i = 0; i < 2; i++)
+		enter.keep[i] = (struct coppice_range){ keep[i].start, keep[i].len };
+	error_set(err, 0, "the module refused to enter the image");
+	if (ioctl(launch->fd, COPPICE_IOC_ENTER, &enter) < 0)
+		err->code = errno;
+	return -1;
+}
+
+static void table_fill(struct restore_table *table, const struct plan *plan,
+		       const struct launch *launch)
+{
+	*table = (struct restore_table){
+		.fd = launch->fd,
+		.entry = launch->entry, .stack = launch->stack, .cookie = plan->args.start,
+		.keep = { plan->args, plan->code, plan->table, special(&plan->vvar, &plan->vdso) },
+		.nr_keep = 4,
+		.table = plan->table,
+		.nr_segments = launch->nr_segments,
+	};
+	keep_sort(table->keep, 4);
+	memcpy(table->segments, launch->segments, launch->nr_segments * sizeof(*launch->segments));
+}
+
+static int enter_memfd(const struct plan *plan, const struct launch *launch, struct error *err)
+{
+	struct restore_table *table = (struct restore_table *)plan->table.start;
+	size_t len = __stop_coppice_restorer_text - __start_coppice_restorer_text;
+	size_t offset = (const char *)coppice_restorer - __start_coppice_restorer_text;
+
+	table_fill(table, plan, launch);
+	memcpy((void *)plan->code.start, __start_coppice_restorer_text, len);
+	if (mprotect((void *)plan->code.start, plan->code.len, PROT_READ | PROT_EXEC))
+		return error_set(err, errno, "the restorer could not be made executable (%s)", strerror(errno));
+	((restorer_fn)(plan->code.start + offset))(table);
+	return -1;	/* not reached */
+}
+
+static int plan_regions(struct plan *plan, const struct launch *launch, struct error *err)
+{
+	const int prot = PROT_READ | PROT_WRITE;
+	size_t table = sizeof(struct restore_table) + launch->nr_segments * sizeof(struct launch_segment);
+
+	if (take_span(plan, &plan->args, launch_args_size(launch), prot, err))
+		return -1;
+	if (launch->module)
+		return 0;
+	if (take_span(plan, &plan->code, PAGE_UP(__stop_coppice_restorer_text - __start_coppice_restorer_text), prot, err))
+		return -1;
+	return take_span(plan, &plan->table, PAGE_UP(table), prot, err);
+}
+
+int launch_enter(const struct launch *launch, struct error *err)
+{
+	struct plan plan = {};
+	struct coppice_task_args *args;
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	if (plan_survey(&plan, launch, err) || plan_regions(&plan, launch, err))
+		return -1;
+	args = (struct coppice_task_args *)plan.args.start;
+	launch_args_fill(args, plan.args.len, launch);
+	if (special_clear(&plan, launch, err))
+		return -1;
+	args->vvar = plan.vvar;
+	args->vdso = plan.vdso;
+	rseq_unregister();
+	return launch->module ? enter_module(&plan, launch, err) : enter_memfd(&plan, launch, err);
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Replace this process's memory by a memfd image: what the module's ENTER does,
+ * from user space. The code is copied out of its section and runs where nothing else is left, so it
+ * is one function without calls, strings or data. After CRIU's restorer (criu/pie/restorer.c).
+ */
+#include <sys/mman.h>
+
+#include "launch_args.h"
+#include "runtime/syscall.h"
+
+#define USER_END 0x7ffffffff000UL
+
+__attribute__((section("coppice_restorer_text"), noreturn, noinline,
+	       optimize("no-stack-protector", "no-jump-tables", "no-tree-loop-distribute-patterns")))
+void coppice_restorer(const struct restore_table *table)
+{
+	uint64_t entry = table->entry, stack = table->stack, cookie = table->cookie;
+	uint64_t from = 0;
+	long bad = 0;
+	size_t i;
+
+	for (i = 0; i < table->nr_keep; i++) {
+		if (from < table->keep[i].start)
+			bad |= raw_call(SYS_munmap, from, table->keep[i].start - from);
+		from = table->keep[i].start + table->keep[i].len;
+	}
+	bad |= raw_call(SYS_munmap, from, USER_END - from);
+	for (i = 0; i < table->nr_segments; i++) {
+		const struct launch_segment *seg = &table->segments[i];
+		long flags = MAP_PRIVATE | MAP_FIXED_NOREPLACE | MAP_NORESERVE;
+
+		bad |= raw_call(SYS_mmap, seg->start, seg->len, seg->prot,
+				seg->anon ? flags | MAP_ANONYMOUS : flags,
+				seg->anon ? -1 : table->fd, seg->offset) != (long)seg->start;
+	}
+	raw_call(SYS_close, table->fd);
+	if (bad)
+		raw_call(SYS_exit_group, 125);
+	raw_call(SYS_munmap, table->table.start, table->table.len);
+	__asm__ volatile("mov %0, %%rsp\n\tjmp *%1"
+			 : : "r"(stack), "r"(entry), "a"(cookie) : "memory");
+	__builtin_unreachable();
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Taken and free addresses. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "place.h"
+#include "runtime/special.h"
+
+/* Above what a program without PIE or vm.mmap_min_addr could collide with. */
+#define PLACE_LOWEST	0x10000000UL
+#define PLACE_HIGHEST	0x7fff00000000UL
+
+void place_free(struct place *place)
+{
+	free(place->spans);
+	*place = (struct place){};
+}
+
+int place_add(struct place *place, uint64_t start, uint64_t len, struct error *err)
+{
+	size_t room = place->room ? place->room * 2 : 256;
+	struct coppice_span *spans;
+
+	if (place->nr == place->room) {
+		spans = realloc(place->spans, room * sizeof(*spans));
+		if (!spans)
+			return error_set(err, ENOMEM, "out of memory: free memory and try again");
+		place->spans = spans;
+		place->room = room;
+	}
+	place->spans[place->nr++] = (struct coppice_span){ start, len };
+	return 0;
+}
+
+int place_add_self(struct place *place, struct coppice_span *vvar, struct coppice_span *vdso,
+		   struct error *err)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	unsigned long start, end;
+	char line[4352];
+	int ret = 0;
+
+	*vvar = *vdso = (struct coppice_span){};
+	if (!maps)
+		return error_set(err, errno, "/proc/self/maps can't be read: mount /proc");
+	while (!ret && fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%lx-%lx", &start, &end) == 2 &&
+		    !special_scan(line, start, end, vvar, vdso))
+			ret = place_add(place, start, end - start, err);
+	}
+	fclose(maps);
+	return ret;
+}
+
+static int compare(const void *left, const void *right)
+{
+	const struct coppice_span *a = left, *b = right;
+
+	return (a->start > b->start) - (a->start < b->start);
+}
+
+void place_sort(struct place *place)
+{
+	qsort(place->spans, place->nr, sizeof(*place->spans), compare);
+}
+
+uint64_t place_take(struct place *place, uint64_t len)
+{
+	uint64_t at = PLACE_LOWEST;
+	struct error err;
+	size_t i;
+
+	for (i = 0; i < place->nr; i++) {
+		const struct coppice_span *span = &place->spans[i];
+
+		if (span->start >= at && span->start - at >= len)
+			break;
+		if (span->start + span->len > at)
+			at = span->start + span->len;
+	}
+	if (at > PLACE_HIGHEST - len || place_add(place, at, len, &err))
+		return 0;
+	place_sort(place);
+	return at;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Which addresses are taken, in this process and in an image, and which are free in both. */
+#ifndef COPPICE_PLACE_H
+#define COPPICE_PLACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "error.h"
+#include "runtime/abi.h"
+
+/* Sorted by address once place_sort() ran. */
+struct place {
+	struct coppice_span *spans;
+	size_t nr, room;
+};
+
+void place_free(struct place *place);
+int __must_check place_add(struct place *place, uint64_t start, uint64_t len, struct error *err);
+/*
+ * Add every mapping of this process but the kernel's own ([vvar…], [vdso]), whose
+ * places are given in @vvar and @vdso.
+ */
+int __must_check place_add_self(struct place *place, struct coppice_span *vvar,
+				struct coppice_span *vdso, struct error *err);
+void place_sort(struct place *place);
+/* A page-aligned address with @len free bytes, which are added; 0: there is none. */
+uint64_t place_take(struct place *place, uint64_t len);
+
+static inline bool span_overlaps(const struct coppice_span *a, const struct coppice_span *b)
+{
+	return a->start < b->start + b->len && b->start < a->start + a->len;
+}
+
+#endif /* COPPICE_PLACE_H */

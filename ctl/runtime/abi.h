@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the controller and libcoppice tell each other: the template's record at
+ * its checkpoint, and the arguments that a task finds when it resumes.
+ *
+ * Both sides are of one build in practice, but an image outlives a controller:
+ * the versions below are checked, and a layout never changes under its number.
+ */
+#ifndef COPPICE_RUNTIME_ABI_H
+#define COPPICE_RUNTIME_ABI_H
+
+#include <stdint.h>
+
+/* Set in a template's environment: number of the pipe that takes its record. */
+#define COPPICE_ENV_TEMPLATE	"COPPICE_TEMPLATE_FD"
+/* Set in a template's environment to "stdin": checkpoint at its first read. */
+#define COPPICE_ENV_CHECKPOINT	"COPPICE_CHECKPOINT_ON"
+/* Set in a task's environment: descriptor with its event. */
+#define COPPICE_ENV_EVENT	"COPPICE_EVENT_FD"
+
+#define COPPICE_RECORD_MAGIC	0x31434352u	/* "RCC1" */
+#define COPPICE_ARGS_MAGIC	0x31434341u	/* "ACC1" */
+
+struct coppice_span {
+	uint64_t start;
+	uint64_t len;
+};
+
+/* The mm's fields as in struct prctl_mm_map, less what a task brings itself. */
+struct coppice_mm {
+	uint64_t start_code, end_code;
+	uint64_t start_data, end_data;
+	uint64_t start_brk, brk;
+	uint64_t start_stack;
+};
+
+/*
+ * Written by the template to its pipe, in one write, when all else is done; it
+ * then waits to be read and killed. error != 0: it can't be a template, and
+ * reason says why in one sentence.
+ */
+struct coppice_record {
+	uint32_t magic;
+	uint32_t size;		/* of this structure */
+	int32_t error;
+	uint32_t pad;
+	uint64_t entry;		/* where a task resumes */
+	uint64_t stack;		/* its stack pointer there */
+	struct coppice_span vdso;	/* where the image expects them */
+	struct coppice_span vvar;
+	struct coppice_mm mm;
+	char comm[16];
+	char reason[200];
+};
+
+/* struct coppice_task_args.flags */
+#define COPPICE_ARGS_MODULE	(1u << 0)	/* entered through the module: fd is a group's */
+
+/*
+ * Start of the region that the launcher leaves mapped for a task; its address
+ * is the cookie of the enter call. Strings and pointer arrays follow in the
+ * same region, which stays mapped (writable, private) as long as the task lives:
+ * it is the task's argv and environ.
+ */
+struct coppice_task_args {
+	uint32_t magic;
+	uint32_t size;		/* of this structure */
+	uint64_t region;	/* length of the whole region in bytes */
+	uint32_t flags;
+	int32_t fd;		/* group descriptor, close-on-exec, or -1 */
+	struct coppice_span vdso;	/* where they are now; resume moves them */
+	struct coppice_span vvar;	/* to where the image expects them */
+	struct coppice_mm mm;	/* the image's, for /proc/PID and brk */
+	uint64_t argc;
+	uint64_t argv;		/* address of char *[argc + 1] */
+	uint64_t envp;		/* address of char *[], NULL-terminated */
+	uint64_t arg_start, arg_end;	/* the strings, contiguous, for /proc/PID/cmdline */
+	uint64_t env_start, env_end;
+};
+
+#endif /* COPPICE_RUNTIME_ABI_H */

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* libcoppice: the checkpoint of a template, and what a task asks afterwards. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <linux/coppice_dev.h>
+
+#include "coppice.h"
+#include "state.h"
+#include "syscall.h"
+
+struct coppice_state coppice_state;
+int coppice_record_fd = -1;
+static bool ready_deferred;
+
+/*
+ * Before main(): take what the controller put into the environment out again, so that
+ * neither the template's children nor its tasks see it.
+ */
+__attribute__((constructor))
+static void template_init(void)
+{
+	const char *fd = getenv(COPPICE_ENV_TEMPLATE);
+	const char *on = getenv(COPPICE_ENV_CHECKPOINT);
+
+	if (!fd)
+		return;
+	coppice_record_fd = atoi(fd);
+	if (fcntl(coppice_record_fd, F_SETFD, FD_CLOEXEC)) {
+		coppice_record_fd = -1;
+		return;
+	}
+	if (on)
+		coppice_trigger_arm();
+	unsetenv(COPPICE_ENV_TEMPLATE);
+	unsetenv(COPPICE_ENV_CHECKPOINT);
+	unsetenv("LD_PRELOAD");
+}
+
+static void record_send(const struct coppice_record *record)
+{
+	/* Smaller than PIPE_BUF: written as a whole or not at all. */
+	raw_call(SYS_write, coppice_record_fd, record, sizeof(*record));
+}
+
+/* On the stack that tasks resume on: from here the template changes nothing any more. */
+static int wait_to_be_read(uint64_t stack, uint64_t entry)
+{
+	coppice_state.record.stack = stack;
+	coppice_state.record.entry = entry;
+	record_send(&coppice_state.record);
+	/* The controller reads this process and kills it. */
+	for (;;)
+		raw_call(SYS_pause);
+	return 0;
+}
+
+/* Signals wait: none may run a handler between collecting and resuming. */
+static uint64_t signals_block(void)
+{
+	uint64_t all = ~0ULL, before = 0;
+
+	raw_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof(all));
+	return before;
+}
+
+static void signals_restore(uint64_t mask)
+{
+	raw_call(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof(mask));
+}
+
+static void task_begin(void)
+{
+	coppice_record_fd = -1;
+	coppice_hooks_task();
+	if (!ready_deferred)
+		coppice_ready();
+}
+
+static int template_refused(void)
+{
+	record_send(&coppice_state.record);
+	coppice_hooks_parent();
+	errno = coppice_state.record.error;
+	return -1;
+}
+
+__attribute__((visibility("default")))
+int coppice_checkpoint(void)
+{
+	uint64_t mask;
+	int ret;
+
+	if (coppice_record_fd < 0)
+		return COPPICE_PLAIN;
+	fflush(NULL);
+	coppice_hooks_prepare();
+	mask = signals_block();
+	if (coppice_collect(&coppice_state)) {
+		ret = template_refused();
+	} else {
+		coppice_trigger_forget(&coppice_state);
+		ret = coppice_switch(wait_to_be_read);
+		task_begin();
+	}
+	signals_restore(mask);
+	return ret;
+}
+
+__attribute__((visibility("default")))
+int coppice_args(char ***argv)
+{
+	if (!coppice_task)
+		return 0;
+	*argv = (char **)coppice_task->argv;
+	return coppice_task->argc;
+}
+
+__attribute__((visibility("default")))
+void coppice_defer_ready(void)
+{
+	ready_deferred = true;
+}
+
+__attribute__((visibility("default")))
+void coppice_ready(void)
+{
+	static bool done;
+
+	if (done || !coppice_task || coppice_task->fd < 0)
+		return;
+	done = true;
+	if (coppice_task->flags & COPPICE_ARGS_MODULE)
+		ioctl(coppice_task->fd, COPPICE_IOC_READY);
+	close(coppice_task->fd);
+}

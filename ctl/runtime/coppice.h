@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libcoppice: checkpoint and resume inside a task.
+ */
+#ifndef COPPICE_H
+#define COPPICE_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What coppice_checkpoint() returns. */
+#define COPPICE_PLAIN	0	/* not a template: nothing happened */
+#define COPPICE_TASK	1	/* a task of the image, just resumed */
+
+/**
+ * coppice_checkpoint() - the point in which tasks of the image resume
+ *
+ * In a template (a process that `coppice image build` started) the call ends the
+ * process: its memory becomes the image. It returns once in every task that
+ * enters the image, with that task's environment and file descriptors.
+ * Anywhere else it returns at once, so that the program also runs without
+ * Coppice. Call it in the only thread, with no sockets or other files open.
+ *
+ * Return: COPPICE_PLAIN or COPPICE_TASK; -1 with errno set if the process
+ * cannot be a template.
+ */
+int coppice_checkpoint(void);
+
+/**
+ * coppice_args() - arguments of this task
+ * @argv: set to a NULL-terminated array that lives as long as the task
+ *
+ * main()'s own argv is the template's.
+ *
+ * Return: number of arguments; 0 outside a task.
+ */
+int coppice_args(char ***argv);
+
+/**
+ * coppice_after_restore() - have a function called in every task
+ * @callback: called once a task, before coppice_checkpoint() returns, in
+ *	the order of registration
+ * @data: handed to it
+ *
+ * Return: 0, or -1 with errno set (ENOMEM).
+ */
+int coppice_after_restore(void (*callback)(void *data), void *data);
+
+/**
+ * coppice_ready() - the task has finished starting
+ *
+ * Memory touched until here is mapped ahead for later tasks. Optional: called
+ * for programs that do not when coppice_checkpoint() returns, unless
+ * coppice_defer_ready() was called in the template. Does nothing outside a task and on
+ * a hub without the module.
+ */
+void coppice_ready(void);
+
+/** coppice_defer_ready() - the program calls coppice_ready() itself. */
+void coppice_defer_ready(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* COPPICE_H */

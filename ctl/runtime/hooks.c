@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What runs around a checkpoint. A task is to a template what a child is to the
+ * parent that forked it, so the fork handlers of every library apply: "prepare" runs
+ * before the checkpoint, "child" in each task. They are recorded by standing in front of
+ * libc's __register_atfork(), which pthread_atfork() calls.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "coppice.h"
+#include "state.h"
+
+struct hook {
+	struct hook *next;	/* in order of registration */
+	struct hook *prev;
+	void (*prepare)(void);
+	void (*parent)(void);
+	void (*child)(void);
+	void (*callback)(void *data);
+	void *data;
+};
+
+/* Registration may come from any thread of a library's user. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct hook hooks = { .next = &hooks, .prev = &hooks };
+
+static int hook_add(const struct hook *from)
+{
+	struct hook *hook = malloc(sizeof(*hook));
+
+	if (!hook)
+		return ENOMEM;
+	*hook = *from;
+	pthread_mutex_lock(&lock);
+	hook->next = &hooks;
+	hook->prev = hooks.prev;
+	hooks.prev->next = hook;
+	hooks.prev = hook;
+	pthread_mutex_unlock(&lock);
+	return 0;
+}
+
+typedef int (*register_fn)(void (*)(void), void (*)(void), void (*)(void), void *);
+
+/* In front of libc's: see pthread_atfork(3) for the arguments. */
+__attribute__((visibility("default")))
+int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *dso)
+{
+	register_fn next = (register_fn)dlsym(RTLD_NEXT, "__register_atfork");
+	struct hook hook = { .prepare = prepare, .parent = parent, .child = child };
+
+	if (!next)
+		return ENOSYS;
+	return hook_add(&hook) ?: next(prepare, parent, child, dso);
+}
+
+/* A library that was unloaded took its handlers along. */
+static void call(void (*function)(void))
+{
+	Dl_info info;
+
+	if (function && dladdr((void *)function, &info))
+		function();
+}
+
+/* As fork(2) does it: prepare handlers in reverse order. */
+void coppice_hooks_prepare(void)
+{
+	struct hook *hook;
+
+	for (hook = hooks.prev; hook != &hooks; hook = hook->prev)
+		call(hook->prepare);
+}
+
+void coppice_hooks_parent(void)
+{
+	struct hook *hook;
+
+	for (hook = hooks.next; hook != &hooks; hook = hook->next)
+		call(hook->parent);
+}
+
+/* libc's own generators: their state is in the image, so it must not be used. */
+static void reseed(void)
+{
+	unsigned short seed48_state[3];
+	unsigned int seed;
+
+	if (getrandom(&seed, sizeof(seed), 0) == sizeof(seed))
+		srandom(seed);
+	if (getrandom(seed48_state, sizeof(seed48_state), 0) == sizeof(seed48_state))
+		seed48(seed48_state);
+}
+
+void coppice_hooks_task(void)
+{
+	struct hook *hook;
+
+	reseed();
+	for (hook = hooks.next; hook != &hooks; hook = hook->next) {
+		call(hook->child);
+		if (hook->callback)
+			hook->callback(hook->data);
+	}
+}
+
+__attribute__((visibility("default")))
+int coppice_after_restore(void (*callback)(void *data), void *data)
+{
+	struct hook hook = { .callback = callback, .data = data };
+	int err = hook_add(&hook);
+
+	if (!err)
+		return 0;
+	errno = err;
+	return -1;
+}

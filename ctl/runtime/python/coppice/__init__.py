@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+"""Checkpoint and resume of a Python function: see coppice_checkpoint(3).
+
+    import coppice
+    coppice.checkpoint()        # ends a template; returns in each task
+
+Outside a template every function here does nothing, so a program that uses
+them also runs without Coppice.
+"""
+
+import ctypes
+import gc
+import os
+import sys
+
+__all__ = ["checkpoint", "after_restore", "ready", "defer_ready", "is_task"]
+
+_callbacks = []
+_task = False
+
+
+def _load():
+    """libcoppice: preloaded into a template, else it is not needed at all."""
+    try:
+        lib = ctypes.PyDLL(None, use_errno=True)
+        lib.coppice_checkpoint.restype = ctypes.c_int
+        return lib
+    except AttributeError:
+        return None
+
+
+_lib = _load()
+
+
+def is_task():
+    """True in a task of an image."""
+    return _task
+
+
+def after_restore(callback):
+    """Have callback() called in every task, before checkpoint() returns.
+
+    Returns the callback, so that it can be used as a decorator.
+    """
+    _callbacks.append(callback)
+    return callback
+
+
+def defer_ready():
+    """The program calls ready() itself, later than checkpoint()'s return."""
+    if _lib:
+        _lib.coppice_defer_ready()
+
+
+def ready():
+    """The task has finished starting: what it touched is mapped ahead for others."""
+    if _lib and _task:
+        _lib.coppice_ready()
+
+
+def checkpoint():
+    """End a template here; return True in each of its tasks, False elsewhere."""
+    global _task
+    if not _lib:
+        return False
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Garbage would be carried into every task, and a later collection would write to
+    # every object's header: collect once, then take what is left out of it.
+    gc.collect()
+    gc.freeze()
+    result = _lib.coppice_checkpoint()
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"this process can't be a template: {os.strerror(code)}")
+    if not result:
+        gc.unfreeze()
+        return False
+    _task = True
+    _resume()
+    return True
+
+
+def _resume():
+    # What os.fork() does in a child: locks, thread states, at-fork hooks (random's
+    # seed and ssl's among them).
+    ctypes.pythonapi.PyOS_AfterFork_Child()
+    _refresh_thread()
+    _refresh_environ()
+    _refresh_argv()
+    _reseed()
+    for callback in _callbacks:
+        callback()
+
+
+def _refresh_thread():
+    threading = sys.modules.get("threading")
+    if threading and hasattr(threading.main_thread(), "_set_native_id"):
+        threading.main_thread()._set_native_id()
+
+
+def _libc_environ():
+    environ = ctypes.POINTER(ctypes.c_char_p).in_dll(ctypes.pythonapi, "environ")
+    index = 0
+    while environ and environ[index] is not None:
+        name, _, value = environ[index].partition(b"=")
+        yield name, value
+        index += 1
+
+
+def _refresh_environ():
+    os.environ._data.clear()
+    os.environ._data.update(_libc_environ())
+
+
+def _refresh_argv():
+    argv = ctypes.POINTER(ctypes.c_char_p)()
+    count = _lib.coppice_args(ctypes.byref(argv))
+    sys.argv[:] = [os.fsdecode(argv[i]) for i in range(count)]
+
+
+def _reseed():
+    """Generators that no at-fork hook knows, if they are loaded at all."""
+    modules = sys.modules
+    if "random" in modules:
+        modules["random"].seed()
+    if "ssl" in modules:
+        modules["ssl"].RAND_add(os.urandom(32), 32.0)
+    if "tempfile" in modules:
+        modules["tempfile"]._name_sequence = None
+    if "uuid" in modules:
+        # uuid1's clock sequence and last timestamp.
+        modules["uuid"]._last_timestamp = None
+    if "numpy.random" in modules:
+        modules["numpy.random"].seed()

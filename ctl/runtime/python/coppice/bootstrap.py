@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""Run a function of an ordinary cloud handler file.
+
+    python3 -m coppice.bootstrap FILE:HANDLER [--warm EVENT.json]…
+
+In a template the handler's module is loaded and, with --warm, called; then the
+process becomes the image. In a task, and where there is no template at all, the
+event is read from the descriptor in COPPICE_EVENT_FD ({} without one), the handler
+is called as handler(event, context), and its result is printed as a line of JSON.
+"""
+
+import argparse
+import gc
+import importlib.util
+import json
+import os
+import sys
+import time
+import traceback
+import uuid
+
+import coppice
+
+
+class Context:
+    """What a handler finds as its second argument, in the cloud's terms."""
+
+    def __init__(self, name):
+        self.function_name = name
+        self.function_version = "$LATEST"
+        self.invoked_function_arn = f"arn:aws:lambda:local:000000000000:function:{name}"
+        self.memory_limit_in_mb = "0"
+        self.aws_request_id = str(uuid.uuid4())
+        self.log_group_name = self.log_stream_name = name
+        self.identity = self.client_context = None
+        self._deadline = time.monotonic() + float(os.environ.get("COPPICE_TIMEOUT", "900"))
+
+    def get_remaining_time_in_millis(self):
+        return max(0, int((self._deadline - time.monotonic()) * 1000))
+
+
+def load(target):
+    """The handler of FILE:HANDLER, and the function's name."""
+    path, _, attribute = target.rpartition(":")
+    if not path or not attribute:
+        sys.exit(f"coppice.bootstrap: '{target}' does not name a handler: use FILE:HANDLER")
+    name = os.path.splitext(os.path.basename(path))[0]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or not os.path.exists(path):
+        sys.exit(f"coppice.bootstrap: {path} is no Python file that can be read: check the path")
+    sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    handler = getattr(module, attribute, None)
+    if not callable(handler):
+        sys.exit(f"coppice.bootstrap: {path} has no function {attribute}: name one that it defines")
+    return handler, name
+
+
+def warm(handler, name, paths):
+    """Call the handler, so that what it loads and caches is in the image."""
+    for path in paths:
+        with open(path, encoding="utf-8") as file:
+            handler(json.load(file), Context(name))
+
+
+def close_connections():
+    """Kept-alive connections can't be in an image; clients connect again by themselves."""
+    http_client = sys.modules.get("http.client")
+    if http_client is None:
+        return
+    gc.collect()
+    for thing in gc.get_objects():
+        if isinstance(thing, http_client.HTTPConnection):
+            thing.close()
+
+
+def read_event():
+    descriptor = os.environ.pop("COPPICE_EVENT_FD", None)
+    if descriptor is None:
+        return {}
+    with open(int(descriptor), "rb") as file:
+        data = file.read()
+    try:
+        return json.loads(data) if data.strip() else {}
+    except ValueError as error:
+        sys.exit(f"coppice.bootstrap: the event is not JSON ({error}): give a file with one JSON value")
+
+
+def parse():
+    parser = argparse.ArgumentParser(prog="coppice.bootstrap", description="Run a handler.")
+    parser.add_argument("target", metavar="FILE:HANDLER")
+    parser.add_argument("--warm", metavar="EVENT.json", action="append", default=[])
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse()
+    handler, name = load(arguments.target)
+    coppice.defer_ready()
+    warm(handler, name, arguments.warm)
+    close_connections()
+    coppice.checkpoint()
+    event = read_event()
+    context = Context(name)
+    coppice.ready()
+    try:
+        result = handler(event, context)
+    except Exception:
+        traceback.print_exc()
+        return 1
+    print(json.dumps(result), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    status = main()
+    sys.exit(status)
