@@ -22,6 +22,7 @@
 
 #define RSEQ_SIGNATURE 0x53053053
 #define RSEQ_UNREGISTER 1
+#define RESTORER_STACK 4096
 
 struct plan {
 	struct place place;
@@ -158,6 +159,18 @@ static void table_fill(struct restore_table *table, const struct plan *plan,
 	memcpy(table->segments, launch->segments, launch->nr_segments * sizeof(*launch->segments));
 }
 
+/* The stack of this process goes too: the restorer has its own, behind its table. */
+__attribute__((noreturn))
+static void restorer_jump(uint64_t code, const struct plan *plan, const struct restore_table *table)
+{
+	/* As after a call: 8 bytes off the ABI's alignment. */
+	uint64_t stack = plan->table.start + plan->table.len - 8;
+
+	__asm__ volatile("mov %0, %%rsp\n\tjmp *%1"
+			 : : "r"(stack), "r"(code), "D"(table) : "memory");
+	__builtin_unreachable();
+}
+
 static int enter_memfd(const struct plan *plan, const struct launch *launch, struct error *err)
 {
 	struct restore_table *table = (struct restore_table *)plan->table.start;
@@ -168,8 +181,7 @@ static int enter_memfd(const struct plan *plan, const struct launch *launch, str
 	memcpy((void *)plan->code.start, __start_coppice_restorer_text, len);
 	if (mprotect((void *)plan->code.start, plan->code.len, PROT_READ | PROT_EXEC))
 		return error_set(err, errno, "the restorer could not be made executable (%s)", strerror(errno));
-	((restorer_fn)(plan->code.start + offset))(table);
-	return -1;	/* not reached */
+	restorer_jump(plan->code.start + offset, plan, table);
 }
 
 static int plan_regions(struct plan *plan, const struct launch *launch, struct error *err)
@@ -183,7 +195,7 @@ static int plan_regions(struct plan *plan, const struct launch *launch, struct e
 		return 0;
 	if (take_span(plan, &plan->code, PAGE_UP(__stop_coppice_restorer_text - __start_coppice_restorer_text), prot, err))
 		return -1;
-	return take_span(plan, &plan->table, PAGE_UP(table), prot, err);
+	return take_span(plan, &plan->table, PAGE_UP(table) + RESTORER_STACK, prot, err);
 }
 
 int launch_enter(const struct launch *launch, struct error *err)

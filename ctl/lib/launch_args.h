@@ -21,12 +21,10 @@ struct restore_table {
 	uint64_t entry, stack, cookie;
 	struct coppice_span keep[4];	/* sorted; all of them end below the last address */
 	size_t nr_keep;
-	struct coppice_span table;	/* of this table: unmapped at the end */
+	struct coppice_span table;	/* of this table and the stack behind it: unmapped at the end */
 	size_t nr_segments;
 	struct launch_segment segments[];
 };
-
-typedef void (*restorer_fn)(const struct restore_table *table);
 
 /* The code itself: a section of its own, copied to where it shall run. */
 extern const char __start_coppice_restorer_text[], __stop_coppice_restorer_text[];

@@ -15,7 +15,6 @@ __attribute__((section("coppice_restorer_text"), noreturn, noinline,
 	       optimize("no-stack-protector", "no-jump-tables", "no-tree-loop-distribute-patterns")))
 void coppice_restorer(const struct restore_table *table)
 {
-	uint64_t entry = table->entry, stack = table->stack, cookie = table->cookie;
 	uint64_t from = 0;
 	long bad = 0;
 	size_t i;
@@ -37,8 +36,13 @@ void coppice_restorer(const struct restore_table *table)
 	raw_call(SYS_close, table->fd);
 	if (bad)
 		raw_call(SYS_exit_group, 125);
-	raw_call(SYS_munmap, table->table.start, table->table.len);
-	__asm__ volatile("mov %0, %%rsp\n\tjmp *%1"
-			 : : "r"(stack), "r"(entry), "a"(cookie) : "memory");
+	/* The table and the stack go last: from here on everything is in registers. */
+	__asm__ volatile("mov %0, %%rsp\n\t"
+			 "syscall\n\t"
+			 "mov %1, %%rax\n\t"
+			 "jmp *%2"
+			 : : "r"(table->stack), "r"(table->cookie), "r"(table->entry),
+			     "a"(SYS_munmap), "D"(table->table.start), "S"(table->table.len)
+			 : "rcx", "r11", "memory");
 	__builtin_unreachable();
 }

@@ -37,6 +37,7 @@ static void template_init(void)
 	}
 	if (on)
 		coppice_trigger_arm();
+	coppice_environ_note();
 	unsetenv(COPPICE_ENV_TEMPLATE);
 	unsetenv(COPPICE_ENV_CHECKPOINT);
 	unsetenv("LD_PRELOAD");
@@ -77,6 +78,7 @@ static void signals_restore(uint64_t mask)
 static void task_begin(void)
 {
 	coppice_record_fd = -1;
+	coppice_environ_replace((char **)coppice_task->envp);
 	coppice_hooks_task();
 	if (!ready_deferred)
 		coppice_ready();

@@ -88,7 +88,6 @@ int coppice_resume(const struct coppice_task_args *args)
 	restore_thread(state);
 	restore_signals(state);
 	raw_call(SYS_prctl, PR_SET_NAME, state->record.comm);
-	environ = (char **)args->envp;
 	coppice_task = args;
 	return 1;
 }

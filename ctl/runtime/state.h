@@ -61,6 +61,10 @@ void coppice_hooks_prepare(void);
 void coppice_hooks_parent(void);
 void coppice_hooks_task(void);
 
+/* environ.c: before the template changes its environment; in a task. */
+void coppice_environ_note(void);
+void coppice_environ_replace(char **env);
+
 /* checkpoint.c */
 extern int coppice_record_fd;	/* -1: not a template */
 /* SIGSYS as it was before the stdin trigger took it; no-op without. */

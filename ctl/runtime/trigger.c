@@ -53,11 +53,14 @@ void coppice_trigger_forget(struct coppice_state *state)
 static int filter_install(void)
 {
 	struct sock_filter code[] = {
-		LOAD(arch), EQUAL(AUDIT_ARCH_X86_64, 0, 9),
+		LOAD(arch), EQUAL(AUDIT_ARCH_X86_64, 0, 13),
 		LOAD(nr),
-		EQUAL(SYS_read, 4, 0), EQUAL(SYS_readv, 3, 0), EQUAL(SYS_pread64, 2, 0),
-		EQUAL(SYS_preadv, 1, 0), EQUAL(SYS_preadv2, 0, 3),
+		EQUAL(SYS_sendfile, 7, 0),
+		EQUAL(SYS_read, 8, 0), EQUAL(SYS_readv, 7, 0), EQUAL(SYS_pread64, 6, 0),
+		EQUAL(SYS_preadv, 5, 0), EQUAL(SYS_preadv2, 4, 0),
+		EQUAL(SYS_copy_file_range, 3, 0), EQUAL(SYS_splice, 2, 5),
 		/* Descriptors are ints: the upper half does not count. */
+		LOAD(args[1]), EQUAL(STDIN_FILENO, 2, 3),
 		LOAD(args[0]), EQUAL(STDIN_FILENO, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
