@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Attaching the redirect programs to the cgroups of groups.
+ *
+ * Every operation holds the lock of the pins and may be killed anywhere in it. What
+ * makes that harmless is the order: a group is entered in "groups" before it has
+ * anything else, and leaves it last, so that a half-made one can be listed,
+ * completed by the next attach and removed by a detach.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "redirect.h"
+#include "redirect_pins.h"
+#include "redirect.skel.h"
+
+#define EFFECTIVE_MAX	256	/* programs of one type that a cgroup can have: 64 a level */
+
+/*
+ * The storage that tells the group to the connect programs is made when the first
+ * of them is attached. getpeername comes before, so that nothing is redirected
+ * whose task would then be shown the handler.
+ */
+enum hook { HOOK_PEER4, HOOK_PEER6, HOOK_CONN4, HOOK_CONN6, NR_HOOKS };
+
+static const struct {
+	const char *pin;
+	enum bpf_attach_type type;
+	const char *program;
+} hooks[NR_HOOKS] = {
+	[HOOK_PEER4] = { "getpeername4", BPF_CGROUP_INET4_GETPEERNAME, "coppice_peer4" },
+	[HOOK_PEER6] = { "getpeername6", BPF_CGROUP_INET6_GETPEERNAME, "coppice_peer6" },
+	[HOOK_CONN4] = { "connect4", BPF_CGROUP_INET4_CONNECT, "coppice_conn4" },
+	[HOOK_CONN6] = { "connect6", BPF_CGROUP_INET6_CONNECT, "coppice_conn6" },
+};
+
+/* What an operation on one group works with. */
+struct target {
+	const char *group;
+	__u32 number;		/* 0: not in "groups" */
+	int cgroup;		/* descriptor, or -1 */
+	__u64 cgroup_id;
+};
+
+int redirect_check_group(const char *group, struct error *err)
+{
+	size_t len = strlen(group), i;
+
+	if (!len || len >= REDIRECT_GROUP_NAME || group[0] == '.' || group[0] == '-')
+		return error_set(err, EINVAL, "'%.80s' cannot name a group: use 1 to %d letters, digits, '.', '_' and '-', beginning with a letter, digit or '_'",
+				 group, REDIRECT_GROUP_NAME - 1);
+	for (i = 0; i < len; i++)
+		if (!isalnum((unsigned char)group[i]) && !strchr("._-", group[i]))
+			return error_set(err, EINVAL, "'%.80s' cannot name a group: '%c' is not a letter, digit, '.', '_' or '-'",
+					 group, group[i]);
+	return 0;
+}
+
+static int cgroup_id(int fd, __u64 *id)
+{
+	union {
+		struct file_handle handle;
+		char space[sizeof(struct file_handle) + sizeof(*id)];
+	} u = { .handle.handle_bytes = sizeof(*id) };
+	int mount;
+
+	if (name_to_handle_at(fd, "", &u.handle, &mount, AT_EMPTY_PATH))
+		return -1;
+	memcpy(id, u.handle.f_handle, sizeof(*id));
+	return 0;
+}
+
+static int open_cgroup(struct target *target, const char *path, struct error *err)
+{
+	struct statfs fs;
+
+	target->cgroup = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (target->cgroup < 0)
+		return error_set(err, errno, "the cgroup %s of group %s cannot be opened: %s",
+				 path, target->group, strerror(errno));
+	if (fstatfs(target->cgroup, &fs) || fs.f_type != CGROUP2_SUPER_MAGIC)
+		return error_set(err, EINVAL, "%s is no directory of the cgroup v2 file system: redirects need one for the group's tasks",
+				 path);
+	/* Only the root lacks this file. Attached there, the handlers would be redirected too. */
+	if (faccessat(target->cgroup, "cgroup.type", F_OK, 0))
+		return error_set(err, EINVAL, "%s is the root of the cgroups: give the group a cgroup of its own",
+				 path);
+	if (cgroup_id(target->cgroup, &target->cgroup_id))
+		return error_set(err, errno, "the id of the cgroup %s cannot be read: %s",
+				 path, strerror(errno));
+	return 0;
+}
+
+/*
+ * Groups: number ↔ name.
+ */
+
+/* The next group after @number (0: the first); false at the end. */
+static bool next_group(const struct pins *pins, __u32 *number, struct group_value *value)
+{
+	int groups = pins->map[MAP_GROUPS];
+
+	while (!bpf_map_get_next_key(groups, *number ? number : NULL, number))
+		if (!bpf_map_lookup_elem(groups, number, value))
+			return true;
+	return false;
+}
+
+__u32 redirect_find_group(const struct pins *pins, const char *group)
+{
+	struct group_value value;
+	__u32 number = 0;
+
+	while (next_group(pins, &number, &value))
+		if (!strncmp(value.name, group, sizeof(value.name)))
+			return number;
+	return 0;
+}
+
+static bool any_group(const struct pins *pins)
+{
+	__u32 number;
+
+	return !bpf_map_get_next_key(pins->map[MAP_GROUPS], NULL, &number);
+}
+
+static __u32 free_number(const struct pins *pins)
+{
+	struct group_value value;
+	__u32 number = 1;
+
+	while (number <= REDIRECT_GROUPS_MAX &&
+	       !bpf_map_lookup_elem(pins->map[MAP_GROUPS], &number, &value))
+		number++;
+	return number;
+}
+
+/* What the programs attached to cgroup @id take as their group; it must be attached. */
+static int set_cgroup(const struct pins *pins, __u64 id, __u32 number)
+{
+	struct cgroup_value value = { .group = number };
+
+	return bpf_map_update_elem(pins->map[MAP_CGROUPS], &id, &value, BPF_EXIST);
+}
+
+/* Enter the group, or the new cgroup of one that is there. */
+static int enter_group(const struct pins *pins, struct target *target, struct error *err)
+{
+	struct group_value value = {};
+
+	if (!target->number)
+		target->number = free_number(pins);
+	else if (!bpf_map_lookup_elem(pins->map[MAP_GROUPS], &target->number, &value) &&
+		 value.cgroup != target->cgroup_id)
+		(void)!set_cgroup(pins, value.cgroup, 0);	/* likely gone */
+	value = (struct group_value){ .cgroup = target->cgroup_id };
+	snprintf(value.name, sizeof(value.name), "%s", target->group);
+	if (!bpf_map_update_elem(pins->map[MAP_GROUPS], &target->number, &value, BPF_ANY))
+		return 0;
+	if (errno == E2BIG)
+		return error_set(err, ENOSPC, "all %d groups that can have overrides are in use: delete one first",
+				 REDIRECT_GROUPS_MAX);
+	return error_set(err, errno, "group %s cannot be entered in %s/groups: %s",
+			 target->group, PIN_MAPS, strerror(errno));
+}
+
+/*
+ * Links: one a hook, pinned.
+ */
+
+static void link_path(const char *group, enum hook hook, char path[PATH_MAX])
+{
+	pins_group_path(group, path);
+	strcat(strcat(path, "/"), hooks[hook].pin);
+}
+
+/* The program of a pinned link if it is attached where it should be, else 0. */
+static __u32 linked_program(const struct target *target, enum hook hook)
+{
+	struct bpf_link_info info = {};
+	__u32 len = sizeof(info);
+	cleanup_fd int link = -1;
+	char path[PATH_MAX];
+
+	link_path(target->group, hook, path);
+	link = bpf_obj_get(path);
+	if (link < 0 || bpf_obj_get_info_by_fd(link, &info, &len))
+		return 0;
+	/* The kernel clears the id when the cgroup goes. */
+	if (info.type != BPF_LINK_TYPE_CGROUP || info.cgroup.attach_type != hooks[hook].type ||
+	    info.cgroup.cgroup_id != target->cgroup_id)
+		return 0;
+	return info.prog_id;
+}
+
+static bool is_effective(const struct target *target, enum hook hook, __u32 program)
+{
+	__u32 programs[EFFECTIVE_MAX], nr = EFFECTIVE_MAX, i;
+
+	if (!program || bpf_prog_query(target->cgroup, hooks[hook].type,
+				       BPF_F_QUERY_EFFECTIVE, NULL, programs, &nr))
+		return false;
+	for (i = 0; i < nr; i++)
+		if (programs[i] == program)
+			return true;
+	return false;
+}
+
+static bool is_attached(const struct pins *pins, const struct target *target)
+{
+	struct cgroup_value value;
+	int hook;
+
+	if (!target->number ||
+	    bpf_map_lookup_elem(pins->map[MAP_CGROUPS], &target->cgroup_id, &value) ||
+	    value.group != target->number)
+		return false;
+	for (hook = 0; hook < NR_HOOKS; hook++)
+		if (!is_effective(target, hook, linked_program(target, hook)))
+			return false;
+	return true;
+}
+
+/* Detach explicitly: unpinning alone would wait for others that hold the link. */
+static void remove_link(const char *group, enum hook hook)
+{
+	cleanup_fd int link = -1;
+	char path[PATH_MAX];
+
+	link_path(group, hook, path);
+	link = bpf_obj_get(path);
+	if (link >= 0)
+		(void)!bpf_link_detach(link);
+	unlink(path);
+}
+
+static int make_link(const struct target *target, enum hook hook, int program,
+		     struct error *err)
+{
+	cleanup_fd int link = -1;
+	char path[PATH_MAX];
+
+	if (is_effective(target, hook, linked_program(target, hook)))
+		return 0;
+	remove_link(target->group, hook);
+	link = bpf_link_create(program, target->cgroup, hooks[hook].type, NULL);
+	if (link < 0 && errno == EPERM)
+		return error_set(err, EPERM, "the %s program cannot be attached to the cgroup of group %s: the caller lacks CAP_NET_ADMIN, or a cgroup above has a program that admits no others: detach that one (see bpftool cgroup tree)",
+				 hooks[hook].pin, target->group);
+	if (link < 0)
+		return error_set(err, errno, "the %s program cannot be attached to the cgroup of group %s: %s",
+				 hooks[hook].pin, target->group, strerror(errno));
+	link_path(target->group, hook, path);
+	if (bpf_obj_pin(link, path))
+		return error_set(err, errno, "%s cannot be pinned: %s", path, strerror(errno));
+	return 0;
+}
+
+static int make_group_dir(const char *group, struct error *err)
+{
+	char path[PATH_MAX];
+
+	pins_group_path(group, path);
+	if (!mkdir(path, 0700) || errno == EEXIST)
+		return 0;
+	return error_set(err, errno, "%s cannot be made: %s", path, strerror(errno));
+}
+
+static int make_links(const struct pins *pins, const struct target *target,
+		      const struct bpf_object *programs, struct error *err)
+{
+	const struct bpf_program *program;
+	int hook;
+
+	if (make_group_dir(target->group, err))
+		return -1;
+	for (hook = 0; hook < NR_HOOKS; hook++) {
+		program = bpf_object__find_program_by_name(programs, hooks[hook].program);
+		if (make_link(target, hook, bpf_program__fd(program), err))
+			return -1;
+		if (hook == HOOK_CONN4 && set_cgroup(pins, target->cgroup_id, target->number))
+			return error_set(err, errno, "the programs of group %s cannot be told its number: %s",
+					 target->group, strerror(errno));
+	}
+	return 0;
+}
+
+static void remove_links(const char *group)
+{
+	char path[PATH_MAX];
+	int hook;
+
+	/* Connects first: nobody is then redirected and shown the handler. */
+	for (hook = NR_HOOKS - 1; hook >= 0; hook--)
+		remove_link(group, hook);
+	pins_group_path(group, path);
+	rmdir(path);
+}
+
+/*
+ * Loading.
+ */
+
+/* libbpf explains on stderr; our callers get one sentence instead. */
+static int quiet(enum libbpf_print_level level, const char *format, va_list args)
+{
+	(void)level;
+	(void)format;
+	(void)args;
+	return 0;
+}
+
+static int set_pin_paths(struct bpf_object *object)
+{
+	char path[PATH_MAX];
+	int i;
+
+	for (i = 0; i < NR_PIN_MAPS; i++) {
+		snprintf(path, sizeof(path), "%s/%s", PIN_MAPS, pin_map_names[i]);
+		if (bpf_map__set_pin_path(bpf_object__find_map_by_name(object, pin_map_names[i]),
+					  path))
+			return -1;
+	}
+	return 0;
+}
+
+/* Load the programs upon the pinned maps, making and pinning those that are missing. */
+static struct redirect_bpf *load_programs(struct error *err)
+{
+	struct redirect_bpf *skeleton;
+
+	libbpf_set_print(quiet);
+	skeleton = redirect_bpf__open();
+	if (!skeleton) {
+		error_set(err, errno, "the redirect programs cannot be opened: %s", strerror(errno));
+		return NULL;
+	}
+	skeleton->rodata->has_mptcp = !access("/proc/sys/net/mptcp", F_OK);
+	if (!set_pin_paths(skeleton->obj) && !redirect_bpf__load(skeleton))
+		return skeleton;
+	if (errno == EPERM)
+		error_set(err, EPERM, "the kernel lets this caller load no eBPF programs: redirects need root (CAP_BPF and CAP_NET_ADMIN) and no lockdown");
+	else
+		error_set(err, errno, "the redirect programs cannot be loaded: %s: they need Linux 6.1 or later with CONFIG_CGROUP_BPF, and maps of the same version in %s",
+			  strerror(errno), PIN_MAPS);
+	redirect_bpf__destroy(skeleton);
+	return NULL;
+}
+
+static void destroy_programs(struct redirect_bpf **skeleton)
+{
+	redirect_bpf__destroy(*skeleton);
+}
+
+/*
+ * Attaching and detaching.
+ */
+
+static int drop_rules(const struct pins *pins, __u32 number, struct error *err)
+{
+	cleanup_rules struct rule_set set = {};
+	size_t before;
+
+	if (rules_read(pins, &set, err))
+		return -1;
+	before = set.nr;
+	rules_remove_group(&set, number);
+	return set.nr == before ? 0 : rules_swap(pins, &set, err);
+}
+
+static int remove_group(const struct pins *pins, const char *group, struct error *err)
+{
+	struct group_value value;
+	__u32 number = pins->ready ? redirect_find_group(pins, group) : 0;
+
+	if (number && drop_rules(pins, number, err))
+		return -1;
+	remove_links(group);
+	if (number && !bpf_map_lookup_elem(pins->map[MAP_GROUPS], &number, &value))
+		(void)!set_cgroup(pins, value.cgroup, 0);
+	if (number && bpf_map_delete_elem(pins->map[MAP_GROUPS], &number))
+		return error_set(err, errno, "group %s cannot be removed from %s/groups: %s",
+				 group, PIN_MAPS, strerror(errno));
+	if (!pins->ready || !any_group(pins))
+		pins_prune();
+	return 0;
+}
+
+static int attach(struct pins *pins, struct target *target, struct error *err)
+{
+	__attribute__((cleanup(destroy_programs))) struct redirect_bpf *programs = NULL;
+	struct error ignored;
+	bool is_new;
+
+	programs = load_programs(err);
+	if (!programs || pins_open_maps(pins, err))
+		return -1;
+	if (!pins->ready)
+		return error_set(err, ENOENT, "the maps in %s are not complete: somebody removes them: try again",
+				 PIN_MAPS);
+	is_new = !target->number;
+	if (!enter_group(pins, target, err) && !make_links(pins, target, programs->obj, err))
+		return 0;
+	/* Refused, with nothing changed: but one that was there before keeps its rules. */
+	if (is_new)
+		(void)!remove_group(pins, target->group, &ignored);
+	return -1;
+}
+
+int redirect_attach(const char *group, const char *cgroup_path, struct error *err)
+{
+	cleanup_pins struct pins pins = PINS_CLOSED;
+	struct target target = { .group = group, .cgroup = -1 };
+	int result = -1;
+
+	if (redirect_check_group(group, err) || open_cgroup(&target, cgroup_path, err))
+		goto out;
+	if (pins_open(&pins, PINS_CREATE, err))
+		goto out;
+	if (pins.ready)
+		target.number = redirect_find_group(&pins, group);
+	result = pins.ready && is_attached(&pins, &target) ? 0 : attach(&pins, &target, err);
+out:
+	redirect_close_fd(&target.cgroup);
+	return result;
+}
+
+int redirect_detach(const char *group, struct error *err)
+{
+	cleanup_pins struct pins pins = PINS_CLOSED;
+
+	if (redirect_check_group(group, err) || pins_open(&pins, PINS_WRITE, err))
+		return -1;
+	return pins.lock < 0 ? 0 : remove_group(&pins, group, err);
+}
+
+int redirect_verify(const char *group, const char *cgroup_path, bool *attached,
+		    struct error *err)
+{
+	cleanup_pins struct pins pins = PINS_CLOSED;
+	struct target target = { .group = group, .cgroup = -1 };
+	int result = 0;
+
+	*attached = false;
+	if (redirect_check_group(group, err) || pins_open(&pins, PINS_READ, err))
+		return -1;
+	if (!pins.ready)
+		return 0;
+	target.number = redirect_find_group(&pins, group);
+	if (!open_cgroup(&target, cgroup_path, err))
+		*attached = is_attached(&pins, &target);
+	else if (err->code != ENOENT)
+		result = -1;
+	redirect_close_fd(&target.cgroup);
+	return result;
+}

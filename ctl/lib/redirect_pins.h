@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Private to redirect*.c: the directory of pins, its lock, and the rule set.
+ *
+ *	/sys/fs/bpf/coppice/maps/NAME		maps, shared by all groups
+ *	/sys/fs/bpf/coppice/groups/GROUP/HOOK	links, one a hook
+ */
+#ifndef COPPICE_REDIRECT_PINS_H
+#define COPPICE_REDIRECT_PINS_H
+
+#include <limits.h>
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "coppice/redirect.h"
+#include "error.h"
+
+#define BPFFS		"/sys/fs/bpf"
+#define PIN_DIR		BPFFS "/coppice"
+#define PIN_MAPS	PIN_DIR "/maps"
+#define PIN_GROUPS	PIN_DIR "/groups"
+
+enum pin_map {
+	MAP_RULES, MAP_RULES_0, MAP_RULES_1, MAP_ACTIVE, MAP_HANDLERS, MAP_STATS,
+	MAP_GROUPS, MAP_CGROUPS, MAP_ORIGIN,
+	NR_PIN_MAPS,
+};
+
+extern const char *const pin_map_names[NR_PIN_MAPS];
+
+struct pins {
+	int lock;		/* descriptor of PIN_DIR, or -1: there is none */
+	bool ready;		/* all maps are there and open */
+	int map[NR_PIN_MAPS];
+};
+
+#define PINS_CLOSED { .lock = -1, .map = { [0 ... NR_PIN_MAPS - 1] = -1 } }
+
+enum pins_mode {
+	PINS_READ,		/* shared lock */
+	PINS_WRITE,		/* exclusive lock */
+	PINS_CREATE,		/* exclusive lock; mounts bpffs and makes PIN_DIR */
+};
+
+#define cleanup_pins __attribute__((cleanup(pins_close)))
+#define cleanup_fd __attribute__((cleanup(redirect_close_fd)))
+
+/* Without PINS_CREATE it is no error that nothing is pinned: !ready. */
+int __must_check pins_open(struct pins *pins, enum pins_mode mode, struct error *err);
+int __must_check pins_open_maps(struct pins *pins, struct error *err);
+void pins_close(struct pins *pins);
+void redirect_close_fd(int *fd);
+
+/* Take away the maps and directories: for when no group is left. */
+void pins_prune(void);
+
+/* The path of a group's directory of links. */
+void pins_group_path(const char *group, char path[PATH_MAX]);
+
+/* Groups (redirect_attach.c): names are checked, because they become paths. */
+int __must_check redirect_check_group(const char *group, struct error *err);
+/* The number of a group, or 0. */
+__u32 redirect_find_group(const struct pins *pins, const char *group);
+
+/* A copy of the rules in force. */
+struct rule_entry {
+	struct rule_key key;
+	struct rule_value value;
+};
+
+struct rule_set {
+	struct rule_entry *entries;
+	size_t nr, allocated;
+};
+
+#define cleanup_rules __attribute__((cleanup(rules_free)))
+
+int __must_check rules_read(const struct pins *pins, struct rule_set *set, struct error *err);
+/* Finish what a killed controller left: then no hook follows any rule but those in force. */
+int __must_check rules_settle(const struct pins *pins, struct error *err);
+/* Put @set in force as a whole; on failure the rules stay as they were. */
+int __must_check rules_swap(const struct pins *pins, const struct rule_set *set,
+			    struct error *err);
+int __must_check rules_append(struct rule_set *set, const struct rule_entry *entry,
+			      struct error *err);
+const struct rule_entry *rules_find(const struct rule_set *set, const struct rule_key *key);
+void rules_remove_group(struct rule_set *set, __u32 group);
+void rules_free(struct rule_set *set);
+
+#endif /* COPPICE_REDIRECT_PINS_H */
