@@ -80,6 +80,8 @@ static int listen_at(const struct service *service)
 	int fd, one = 1, queue = 64;
 
 	fd = socket(address.ss_family, service->type, service->protocol);
+	/* The address may be tentative yet: duplicate detection runs in a work queue. */
+	setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &one, sizeof(one));
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
 	    bind(fd, (struct sockaddr *)&address, len))
 		return -1;
