@@ -240,6 +240,29 @@ static const struct file_operations group_fops = {
 	.llseek = noop_llseek,
 };
 
+static const char no_descriptor[] =
+	"There is no descriptor left: close some or raise the limit (ulimit -n)";
+
+/* Like anon_inode_getfd(), for a file that also has positions: pread(2), lseek(2). */
+static int install(const char *name, const struct file_operations *fops,
+		   void *object, int flags)
+{
+	struct file *file;
+	int fd = get_unused_fd_flags(O_CLOEXEC);
+
+	if (fd < 0)
+		return fd;
+	file = anon_inode_getfile(name, fops, object, flags | O_CLOEXEC);
+	if (IS_ERR(file)) {
+		put_unused_fd(fd);
+		return PTR_ERR(file);
+	}
+	if (fops->read)
+		file->f_mode |= FMODE_LSEEK | FMODE_PREAD;
+	fd_install(fd, file);
+	return fd;
+}
+
 static long image_create(void __user *arg)
 {
 	struct coppice_image_create args;
@@ -257,14 +280,12 @@ static long image_create(void __user *arg)
 				     &why);
 	if (IS_ERR(image))
 		return refuse(&args.reason, why, PTR_ERR(image));
-	fd = anon_inode_getfd("[coppice-image]", &image_fops, image,
-			      O_RDWR | O_CLOEXEC);
+	fd = install("[coppice-image]", &image_fops, image, O_RDWR);
 	if (fd < 0) {
 		coppice_image_abandon(image);
 		coppice_image_put(image);
-		return refuse(&args.reason, "No descriptor for the image: close some or raise the limit", fd);
 	}
-	return fd;
+	return fd < 0 ? refuse(&args.reason, no_descriptor, fd) : fd;
 }
 
 static long image_open(void __user *arg)
@@ -284,11 +305,10 @@ static long image_open(void __user *arg)
 	mutex_unlock(&coppice_lock);
 	if (!image)
 		return refuse(&args.reason, "There is no such image: build or load it first", -ENOENT);
-	fd = anon_inode_getfd("[coppice-image]", &image_fops, image,
-			      O_RDONLY | O_CLOEXEC);
+	fd = install("[coppice-image]", &image_fops, image, O_RDONLY);
 	if (fd < 0)
 		coppice_image_put(image);
-	return fd;
+	return fd < 0 ? refuse(&args.reason, no_descriptor, fd) : fd;
 }
 
 static long group_open(void __user *arg)
@@ -308,11 +328,10 @@ static long group_open(void __user *arg)
 	mutex_unlock(&coppice_lock);
 	if (!group)
 		return refuse(&args.reason, "There is no such group: add it first", -ENOENT);
-	fd = anon_inode_getfd("[coppice-group]", &group_fops, group,
-			      O_RDWR | O_CLOEXEC);
+	fd = install("[coppice-group]", &group_fops, group, O_RDWR);
 	if (fd < 0)
 		coppice_group_put(group);
-	return fd;
+	return fd < 0 ? refuse(&args.reason, no_descriptor, fd) : fd;
 }
 
 /* All three calls' arguments begin with the reason. */

@@ -17,6 +17,7 @@ __all__ = ["checkpoint", "after_restore", "ready", "defer_ready", "is_task"]
 
 _callbacks = []
 _task = False
+_deferred = False
 
 
 def _load():
@@ -48,8 +49,8 @@ def after_restore(callback):
 
 def defer_ready():
     """The program calls ready() itself, later than checkpoint()'s return."""
-    if _lib:
-        _lib.coppice_defer_ready()
+    global _deferred
+    _deferred = True
 
 
 def ready():
@@ -69,6 +70,8 @@ def checkpoint():
     # every object's header: collect once, then take what is left out of it.
     gc.collect()
     gc.freeze()
+    # Not before the interpreter's own part of resuming is done.
+    _lib.coppice_defer_ready()
     result = _lib.coppice_checkpoint()
     if result < 0:
         code = ctypes.get_errno()
@@ -78,6 +81,8 @@ def checkpoint():
         return False
     _task = True
     _resume()
+    if not _deferred:
+        ready()
     return True
 
 

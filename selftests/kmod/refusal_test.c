@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What the module refuses: with which error and sentence, and that nothing has changed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/coppice_dev.h>
+
+#include "kselftest_harness.h"
+
+#include "stage.h"
+
+const struct role roles[] = { {} };
+
+#define PAGE STAGE_PAGE
+#define BASE 0x100000000UL
+
+static char sentence[256];
+static char content[16 * STAGE_PAGE] __attribute__((aligned(4096)));
+
+static struct coppice_reason reason(void)
+{
+	sentence[0] = '\0';
+	return (struct coppice_reason){ (unsigned long)sentence, sizeof(sentence), 0 };
+}
+
+FIXTURE(refusal) {
+	struct store_info before;
+	struct error err;
+	int device;
+	int image;
+};
+
+static int create(int device, const char *name, uint32_t owner)
+{
+	struct coppice_image_create create = { .reason = reason(), .owner = owner };
+
+	memcpy(create.name, name, strnlen(name, sizeof(create.name)));
+	return ioctl(device, COPPICE_IOC_IMAGE_CREATE, &create);
+}
+
+FIXTURE_SETUP(refusal)
+{
+	ASSERT_EQ(0, backend_kernel.status(&self->before, &self->err)) {
+		TH_LOG("%s", self->err.text);
+	}
+	self->device = open("/dev/coppice", O_RDWR | O_CLOEXEC);
+	ASSERT_GE(self->device, 0);
+	self->image = create(self->device, "refusal", 0);
+	ASSERT_GE(self->image, 0) {
+		TH_LOG("%s", sentence);
+	}
+}
+
+FIXTURE_TEARDOWN(refusal)
+{
+	struct store_info after;
+
+	/* A load that was given up leaves nothing. */
+	close(self->image);
+	close(self->device);
+	ASSERT_EQ(0, backend_kernel.status(&after, &self->err));
+	EXPECT_EQ(self->before.store_pages, after.store_pages);
+	EXPECT_EQ(self->before.images, after.images);
+	EXPECT_EQ(self->before.unsealed, after.unsealed);
+	EXPECT_EQ(self->before.groups, after.groups);
+}
+
+static int add(int image, uint64_t start, uint64_t len, uint32_t prot, uint32_t flags, uint64_t data)
+{
+	struct coppice_image_segment segment = {
+		.reason = reason(), .segment = { start, len, prot, flags, data },
+	};
+
+	return ioctl(image, COPPICE_IOC_IMAGE_SEGMENT, &segment) ? -errno : 0;
+}
+
+static int seal(int image, uint64_t entry, uint64_t stack)
+{
+	struct coppice_image_seal args = { .reason = reason(), .entry = entry, .stack = stack };
+
+	return ioctl(image, COPPICE_IOC_IMAGE_SEAL, &args) ? -errno : 0;
+}
+
+#define EXPECT_REFUSED(error, words, call)					\
+	EXPECT_EQ(-(error), call) { TH_LOG(#call ": %s", sentence); }		\
+	EXPECT_NE(NULL, strstr(sentence, words)) { TH_LOG("%s", sentence); }
+
+#define RW (PROT_READ | PROT_WRITE)
+#define RX (PROT_READ | PROT_EXEC)
+#define DATA ((uint64_t)content)
+
+TEST_F(refusal, segments)
+{
+	int fd = self->image;
+
+	EXPECT_EQ(0, add(fd, BASE, 4 * PAGE, RW, 0, DATA));
+	EXPECT_REFUSED(EINVAL, "overlaps", add(fd, BASE, 4 * PAGE, RW, 0, DATA));
+	EXPECT_REFUSED(EINVAL, "overlaps", add(fd, BASE + 3 * PAGE, 4 * PAGE, RW, 0, DATA));
+	EXPECT_REFUSED(EINVAL, "overlaps", add(fd, BASE - PAGE, 8 * PAGE, RW, 0, DATA));
+	EXPECT_REFUSED(EINVAL, "overlaps", add(fd, BASE - PAGE, 2 * PAGE, RW, COPPICE_SEGMENT_ANON, 0));
+	EXPECT_REFUSED(EINVAL, "empty", add(fd, 2 * BASE, 0, RW, 0, DATA));
+	EXPECT_REFUSED(EINVAL, "page-aligned", add(fd, 2 * BASE + 1, PAGE, RW, 0, DATA));
+	EXPECT_REFUSED(EINVAL, "page-aligned", add(fd, 2 * BASE, PAGE + 1, RW, 0, DATA));
+	EXPECT_REFUSED(EINVAL, "lowest", add(fd, 0, PAGE, RW, 0, DATA));
+	EXPECT_REFUSED(EINVAL, "kernel", add(fd, 0xffff888000000000UL, PAGE, RW, 0, DATA));
+	EXPECT_REFUSED(EINVAL, "kernel", add(fd, 0x7ffffffff000UL - PAGE, 2 * PAGE, RW, 0, DATA));
+	EXPECT_REFUSED(EINVAL, "kernel", add(fd, 2 * BASE, ~0UL << 12, RW, 0, DATA));
+	EXPECT_REFUSED(EINVAL, "protection", add(fd, 2 * BASE, PAGE, 8, 0, DATA));
+	EXPECT_REFUSED(EINVAL, "flags", add(fd, 2 * BASE, PAGE, RW, 8, DATA));
+	EXPECT_REFUSED(EINVAL, "both data and", add(fd, 2 * BASE, PAGE, RW, COPPICE_SEGMENT_ANON, DATA));
+	EXPECT_REFUSED(EFAULT, "can't be read", add(fd, 2 * BASE, PAGE, RW, 0, 64));
+	EXPECT_REFUSED(EFAULT, "can't be read", add(fd, 2 * BASE, PAGE, RW, 0, 0xffff888000000000UL));
+	EXPECT_REFUSED(EINVAL, "too many pages", add(fd, 2 * BASE, (1UL << 24) * PAGE, RW, 0, DATA));
+	/* None of them counts: their ranges are free. */
+	EXPECT_EQ(0, add(fd, 2 * BASE, PAGE, RX, 0, DATA));
+	EXPECT_EQ(0, seal(fd, 2 * BASE, BASE + PAGE));
+	EXPECT_EQ(0, backend_kernel.image_delete("refusal", &self->err));
+}
+
+TEST_F(refusal, half_a_segment_that_faults_leaves_no_page)
+{
+	char *two = mmap(NULL, 2 * PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct store_info now;
+
+	ASSERT_NE(MAP_FAILED, two);
+	strcpy(two, "only in this page");
+	ASSERT_EQ(0, munmap(two + PAGE, PAGE));
+	EXPECT_REFUSED(EFAULT, "can't be read", add(self->image, BASE, 2 * PAGE, RW, 0, (uint64_t)two));
+	ASSERT_EQ(0, backend_kernel.status(&now, &self->err));
+	EXPECT_EQ(self->before.store_pages, now.store_pages);
+	munmap(two, PAGE);
+}
+
+TEST_F(refusal, seals)
+{
+	int fd = self->image;
+
+	EXPECT_REFUSED(EINVAL, "no pages", seal(fd, BASE, BASE));
+	EXPECT_EQ(0, add(fd, BASE, 4 * PAGE, RW, 0, DATA));
+	EXPECT_EQ(0, add(fd, 2 * BASE, PAGE, RX, 0, DATA));
+	EXPECT_REFUSED(EINVAL, "executable", seal(fd, BASE, BASE + PAGE));
+	EXPECT_REFUSED(EINVAL, "executable", seal(fd, 2 * BASE + PAGE, BASE + PAGE));
+	EXPECT_REFUSED(EINVAL, "executable", seal(fd, 0xffffffff81000000UL, BASE + PAGE));
+	EXPECT_REFUSED(EINVAL, "writable", seal(fd, 2 * BASE, 2 * BASE + 8));
+	EXPECT_REFUSED(EINVAL, "writable", seal(fd, 2 * BASE, 0));
+	EXPECT_EQ(0, seal(fd, 2 * BASE, BASE + PAGE));
+	EXPECT_REFUSED(EBUSY, "sealed already", seal(fd, 2 * BASE, BASE + PAGE));
+	EXPECT_REFUSED(EBUSY, "is sealed", add(fd, 3 * BASE, PAGE, RW, 0, DATA));
+	EXPECT_EQ(0, backend_kernel.image_delete("refusal", &self->err));
+}
+
+TEST_F(refusal, names)
+{
+	static const char *const bad[] = { "", ".x", "-x", "a/b", "a b", "..", "\xc3\xa4" };
+	char longest[65];
+	size_t i;
+
+	EXPECT_EQ(-1, create(self->device, "refusal", 0));
+	EXPECT_EQ(EEXIST, errno);
+	EXPECT_NE(NULL, strstr(sentence, "being loaded"));
+	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		EXPECT_EQ(-1, create(self->device, bad[i], 0));
+		EXPECT_EQ(EINVAL, errno);
+	}
+	memset(longest, 'a', 64);
+	longest[64] = '\0';
+	EXPECT_EQ(-1, create(self->device, longest, 0));
+	EXPECT_NE(NULL, strstr(sentence, "not terminated"));
+	EXPECT_EQ(-1, create(self->device, "owner", (uint32_t)-1));
+	EXPECT_NE(NULL, strstr(sentence, "valid user"));
+}
+
+TEST_F(refusal, calls_that_do_not_exist)
+{
+	EXPECT_EQ(-1, ioctl(self->device, COPPICE_IOC_ENTER, content));
+	EXPECT_EQ(ENOTTY, errno);
+	EXPECT_EQ(-1, ioctl(self->image, COPPICE_IOC_IMAGE_CREATE, content));
+	EXPECT_EQ(ENOTTY, errno);
+	EXPECT_EQ(-1, ioctl(self->image, 0xc0ffee, content));
+	EXPECT_EQ(ENOTTY, errno);
+	EXPECT_EQ(-1, ioctl(self->device, COPPICE_IOC_IMAGE_CREATE, 1));
+	EXPECT_EQ(EFAULT, errno);
+}
+
+/* As a user who got hold of the device's descriptor. */
+TEST_F(refusal, callers_without_the_capability)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		struct store_info info;
+		struct error err;
+
+		if (setgid(65534) || setuid(65534))
+			_exit(1);
+		if (create(self->device, "stranger", 65534) != -1 || errno != EPERM)
+			_exit(2);
+		if (!strstr(sentence, "CAP_SYS_ADMIN"))
+			_exit(3);
+		if (!backend_kernel.status(&info, &err) || !strstr(err.text, "CAP_SYS_ADMIN"))
+			_exit(4);
+		if (open("/dev/coppice", O_RDWR) != -1)
+			_exit(5);
+		_exit(0);
+	}
+	EXPECT_EQ(0, stage_wait(pid));
+}
+
+TEST_F(refusal, groups)
+{
+	struct group_info group = { .name = "g", .image = "none" };
+	struct error *err = &self->err;
+
+	EXPECT_EQ(-1, backend_kernel.group_add(&group, err));
+	EXPECT_EQ(ENOENT, err->code);
+	/* An image that is being loaded is none yet. */
+	strcpy(group.image, "refusal");
+	EXPECT_EQ(-1, backend_kernel.group_add(&group, err));
+	EXPECT_EQ(ENOENT, err->code);
+	EXPECT_EQ(-1, backend_kernel.group_delete("none", err));
+	EXPECT_NE(NULL, strstr(err->text, "no such group"));
+	EXPECT_EQ(-1, backend_kernel.image_delete("none", err));
+	EXPECT_NE(NULL, strstr(err->text, "no such image"));
+}
+
+static int load(int fd, uint32_t owner)
+{
+	return add(fd, BASE, 4 * PAGE, RW, 0, DATA) ?: add(fd, 2 * BASE, PAGE, RX, 0, DATA) ?:
+	       seal(fd, 2 * BASE, BASE + PAGE);
+}
+
+TEST_F(refusal, what_is_in_use_stays)
+{
+	struct group_info group = { .name = "user", .image = "refusal" };
+	struct error *err = &self->err;
+
+	ASSERT_EQ(0, load(self->image, 0));
+	ASSERT_EQ(0, backend_kernel.group_add(&group, err));
+	EXPECT_EQ(-1, backend_kernel.group_add(&group, err));
+	EXPECT_EQ(EEXIST, err->code);
+	EXPECT_EQ(-1, backend_kernel.image_delete("refusal", err));
+	EXPECT_EQ(EBUSY, err->code);
+	EXPECT_NE(NULL, strstr(err->text, "in use by a group"));
+	EXPECT_EQ(0, backend_kernel.group_delete("user", err));
+	EXPECT_EQ(0, backend_kernel.image_delete("refusal", err));
+}
+
+TEST_F(refusal, images_of_other_owners)
+{
+	struct group_info group = { .name = "user", .image = "theirs", .owner = 1001 };
+	int fd = create(self->device, "theirs", 1000);
+
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, load(fd, 1000));
+	EXPECT_EQ(-1, backend_kernel.group_add(&group, &self->err));
+	EXPECT_NE(NULL, strstr(self->err.text, "another owner"));
+	EXPECT_EQ(0, backend_kernel.image_delete("theirs", &self->err));
+	close(fd);
+}
+
+static int enter(int group, const struct coppice_enter *how)
+{
+	struct coppice_enter args = *how;
+
+	args.reason = reason();
+	return ioctl(group, COPPICE_IOC_ENTER, &args) < 0 ? -errno : 0;
+}
+
+static void unregister_rseq(void)
+{
+	extern const ptrdiff_t __rseq_offset;
+
+	syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, 32, 1, 0x53053053);
+}
+
+/* Each in a child: should one of them be let in, it would not come back. */
+static int try_enter(int group, uid_t uid, bool rseq, const struct coppice_enter *how,
+		     int error, const char *words)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (uid && setuid(uid))
+			_exit(1);
+		if (!rseq)
+			unregister_rseq();
+		if (enter(group, how) != -error)
+			_exit(2);
+		_exit(strstr(sentence, words) ? 0 : 3);
+	}
+	return stage_wait(pid);
+}
+
+TEST_F(refusal, enters)
+{
+	struct group_info info = { .name = "user", .image = "refusal", .owner = 1000 };
+	struct coppice_open name = { .name = "user" };
+	struct coppice_enter none = {}, flags = { .flags = 8 }, many = { .nr_keep = 5 };
+	struct coppice_enter overlap = { .nr_keep = 1, .keep = { { BASE, PAGE } } };
+	struct coppice_enter unaligned = { .nr_keep = 1, .keep = { { 3 * BASE + 1, PAGE } } };
+	struct coppice_enter kernel = { .nr_keep = 1, .keep = { { 3 * BASE, 1UL << 62 } } };
+	struct coppice_enter order = { .nr_keep = 2, .keep = { { 4 * BASE, PAGE }, { 3 * BASE, PAGE } } };
+	struct coppice_enter cookie = { .cookie = 1UL << 63 };
+	int group;
+
+	ASSERT_EQ(0, load(self->image, 0));
+	ASSERT_EQ(0, backend_kernel.group_add(&info, &self->err));
+	group = ioctl(self->device, COPPICE_IOC_GROUP_OPEN, &name);
+	ASSERT_GE(group, 0);
+	EXPECT_EQ(0, try_enter(group, 0, false, &none, EACCES, "group's owner"));
+	EXPECT_EQ(0, try_enter(group, 1001, false, &none, EACCES, "group's owner"));
+	EXPECT_EQ(0, try_enter(group, 1000, true, &none, EBUSY, "rseq"));
+	EXPECT_EQ(0, try_enter(group, 1000, false, &flags, EINVAL, "unknown flags"));
+	EXPECT_EQ(0, try_enter(group, 1000, false, &many, EINVAL, "too many ranges"));
+	EXPECT_EQ(0, try_enter(group, 1000, false, &overlap, EINVAL, "overlaps a segment"));
+	EXPECT_EQ(0, try_enter(group, 1000, false, &unaligned, EINVAL, "page-aligned"));
+	EXPECT_EQ(0, try_enter(group, 1000, false, &kernel, EINVAL, "kernel's addresses"));
+	EXPECT_EQ(0, try_enter(group, 1000, false, &order, EINVAL, "not in order"));
+	EXPECT_EQ(0, try_enter(group, 1000, false, &cookie, EINVAL, "cookie"));
+	EXPECT_EQ(0, stage_tasks("user"));
+	/* A deleted group's descriptor lets nobody in. */
+	EXPECT_EQ(0, backend_kernel.group_delete("user", &self->err));
+	EXPECT_EQ(0, try_enter(group, 1000, false, &none, ENODEV, "deleted"));
+	close(group);
+	EXPECT_EQ(0, backend_kernel.image_delete("refusal", &self->err));
+}
+
+static void *sleeper(void *arg)
+{
+	return pause(), arg;
+}
+
+TEST_F(refusal, a_caller_with_threads)
+{
+	struct group_info info = { .name = "user", .image = "refusal" };
+	struct coppice_open name = { .name = "user" };
+	struct coppice_enter none = {};
+	pthread_t thread;
+	int group;
+	pid_t pid;
+
+	ASSERT_EQ(0, load(self->image, 0));
+	ASSERT_EQ(0, backend_kernel.group_add(&info, &self->err));
+	group = ioctl(self->device, COPPICE_IOC_GROUP_OPEN, &name);
+	pid = fork();
+	if (!pid) {
+		unregister_rseq();
+		pthread_create(&thread, NULL, sleeper, NULL);
+		_exit(enter(group, &none) == -EBUSY && strstr(sentence, "several threads") ? 0 : 1);
+	}
+	EXPECT_EQ(0, stage_wait(pid));
+	close(group);
+	EXPECT_EQ(0, backend_kernel.group_delete("user", &self->err));
+	EXPECT_EQ(0, backend_kernel.image_delete("refusal", &self->err));
+}
+
+int main(int argc, char **argv)
+{
+	memset(content, 0x42, sizeof(content));
+	stage_main(argc, argv);
+	return test_harness_run(argc, argv);
+}
