@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Whom templates and tasks run as. */
+#include <ctype.h>
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "name.h"
+#include "user.h"
+
+#define NOBODY	65534
+
+static int from_entry(const struct passwd *entry, struct user *user, struct error *err)
+{
+	user->uid = entry->pw_uid;
+	user->gid = entry->pw_gid;
+	snprintf(user->name, sizeof(user->name), "%s", entry->pw_name);
+	snprintf(user->home, sizeof(user->home), "%s", entry->pw_dir);
+	user->nr_groups = sizeof(user->groups) / sizeof(user->groups[0]);
+	if (getgrouplist(entry->pw_name, entry->pw_gid, user->groups, &user->nr_groups) < 0)
+		return error_set(err, E2BIG, "user %s is in more than %zu groups: run tasks as a user of fewer",
+				 user->name, sizeof(user->groups) / sizeof(user->groups[0]));
+	return 0;
+}
+
+int user_by_uid(uid_t uid, struct user *user, struct error *err)
+{
+	const struct passwd *entry = getpwuid(uid);
+
+	if (entry)
+		return from_entry(entry, user, err);
+	*user = (struct user) { .uid = uid, .gid = uid, .home = "/" };
+	snprintf(user->name, sizeof(user->name), "%u", uid);
+	user->groups[user->nr_groups++] = user->gid;
+	return 0;
+}
+
+int user_find(const char *text, struct user *user, struct error *err)
+{
+	const struct passwd *entry = getpwnam(text);
+	uint64_t uid;
+
+	if (entry)
+		return from_entry(entry, user, err);
+	if (!isdigit((unsigned char)*text))
+		return error_set(err, ENOENT, "there is no user '%.80s': give the name or number of one",
+				 text);
+	/* The last number stands for "no user" in the kernel. */
+	if (number_parse("a user's number", text, UINT32_MAX - 1, &uid, err))
+		return -1;
+	return user_by_uid(uid, user, err);
+}
+
+int user_default(struct user *user, struct error *err)
+{
+	const char *sudo = getenv("SUDO_UID");
+	struct error ignored;
+	uint64_t uid;
+
+	if (sudo && !number_parse("SUDO_UID", sudo, UINT32_MAX - 1, &uid, &ignored) && uid)
+		return user_by_uid(uid, user, err);
+	return user_by_uid(NOBODY, user, err);
+}
+
+const char *user_name(uid_t uid)
+{
+	const struct passwd *entry = getpwuid(uid);
+	static char number[16];
+
+	if (entry)
+		return entry->pw_name;
+	snprintf(number, sizeof(number), "%u", uid);
+	return number;
+}
+
+int user_become(const struct user *user, struct error *err)
+{
+	if (setgroups(user->nr_groups, user->groups) ||
+	    setresgid(user->gid, user->gid, user->gid) ||
+	    setresuid(user->uid, user->uid, user->uid))
+		return error_set(err, errno, "the rights of user %s could not be taken on: %s: run as root",
+				 user->name, strerror(errno));
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return error_set(err, errno, "new privileges could not be ruled out: %s",
+				 strerror(errno));
+	return 0;
+}
