@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Where images and groups live: in the module (kernel), or in sealed memfds
+ * held by a keeper process and described under /run/coppice (memfd). Commands see
+ * this interface only.
+ */
+#ifndef COPPICE_BACKEND_H
+#define COPPICE_BACKEND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <jansson.h>
+
+#include "error.h"
+#include "image.h"
+#include "launch.h"
+
+struct image_info {
+	uint32_t id;
+	char name[IMAGE_NAME_MAX + 1];
+	uid_t owner;
+	uint32_t segments, groups;
+	uint64_t bytes, pages, added_pages, touched, written;
+};
+
+struct group_info {
+	uint32_t id;
+	char name[IMAGE_NAME_MAX + 1];
+	char image[IMAGE_NAME_MAX + 1];
+	uid_t owner;
+	char cgroup[256];	/* below the cgroup v2 mount, "/coppice/NAME" */
+	uint32_t max_tasks;	/* 0: no limit */
+	/* statistics */
+	uint32_t tasks;
+	uint64_t entered, forked, faults, mapped_ahead, copied_ahead;
+};
+
+struct task_info {
+	uint64_t id;
+	pid_t pid;
+	char group[IMAGE_NAME_MAX + 1];
+	bool forked;
+	uint64_t age_ms, faults, mapped_ahead, copied_ahead;
+};
+
+struct store_info {
+	char version[32];
+	uint64_t store_pages, store_limit, image_pages;
+	uint32_t domains, images, unsealed, groups, tasks;
+};
+
+/* Called once an object; a non-zero result ends the listing and is returned. */
+typedef int (*image_fn)(const struct image_info *info, void *data);
+typedef int (*group_fn)(const struct group_info *info, void *data);
+typedef int (*task_fn)(const struct task_info *info, void *data);
+/* Owns nothing: @event is released when it returns. */
+typedef int (*event_fn)(json_t *event, void *data, struct error *err);
+
+struct backend {
+	const char *name;	/* "kernel", "memfd" */
+	/* True if it can be used here; else says in err what is lacking. */
+	bool (*available)(struct error *err);
+	int (*status)(struct store_info *info, struct error *err);
+
+	int (*image_load)(const char *name, uid_t owner, const struct image *image,
+			  struct error *err);
+	/* The image as loaded, for `image save`. */
+	int (*image_read)(const char *name, struct image *image, struct error *err);
+	int (*image_get)(const char *name, struct image_info *info, struct error *err);
+	int (*image_each)(image_fn fn, void *data, struct error *err);
+	int (*image_delete)(const char *name, struct error *err);
+
+	int (*group_add)(const struct group_info *group, struct error *err);
+	int (*group_get)(const char *name, struct group_info *info, struct error *err);
+	int (*group_each)(group_fn fn, void *data, struct error *err);
+	int (*group_delete)(const char *name, struct error *err);
+	/* group == NULL: the tasks of all groups. */
+	int (*task_each)(const char *group, task_fn fn, void *data, struct error *err);
+
+	/*
+	 * Fills in all of *launch but argv and envp, so that any number of
+	 * children may enter. launch_close() when done.
+	 */
+	int (*launch_open)(const char *group, struct launch *launch, struct error *err);
+	void (*launch_close)(struct launch *launch);
+
+	/*
+	 * Called before each task is started in the group's cgroup: refuses if the group
+	 * is gone or full, else returns a descriptor that is closed when the task is in
+	 * the cgroup. NULL where entering itself refuses.
+	 */
+	int (*admit)(const char *group, struct error *err);
+	/* Hands out events as JSON objects until @fn fails. NULL: there are none. */
+	int (*events)(event_fn fn, void *data, struct error *err);
+};
+
+extern const struct backend backend_kernel;
+extern const struct backend backend_memfd;
+
+/* "kernel", "memfd", or NULL: kernel if the module is loaded, else memfd. */
+const struct backend *backend_find(const char *name, struct error *err);
+
+#endif /* COPPICE_BACKEND_H */
