@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Images, groups and tasks as JSON. */
+#include "describe.h"
+#include "lib/user.h"
+
+json_t *describe_image(const struct image_info *info)
+{
+	return json_pack("{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+			 "name", info->name, "id", (json_int_t)info->id,
+			 "owner", user_name(info->owner), "owner_uid", (json_int_t)info->owner,
+			 "segments", (json_int_t)info->segments,
+			 "bytes", (json_int_t)info->bytes, "pages", (json_int_t)info->pages,
+			 "added_pages", (json_int_t)info->added_pages,
+			 "touched", (json_int_t)info->touched,
+			 "written", (json_int_t)info->written,
+			 "groups", (json_int_t)info->groups);
+}
+
+json_t *describe_group(const struct group_info *info)
+{
+	return json_pack("{s:s, s:I, s:s, s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+			 "name", info->name, "id", (json_int_t)info->id, "image", info->image,
+			 "owner", user_name(info->owner), "owner_uid", (json_int_t)info->owner,
+			 "cgroup", info->cgroup,
+			 "max_tasks", (json_int_t)info->max_tasks,
+			 "tasks", (json_int_t)info->tasks,
+			 "entered", (json_int_t)info->entered,
+			 "forked", (json_int_t)info->forked,
+			 "faults", (json_int_t)info->faults,
+			 "mapped_ahead", (json_int_t)info->mapped_ahead,
+			 "copied_ahead", (json_int_t)info->copied_ahead);
+}
+
+json_t *describe_task(const struct task_info *info)
+{
+	return json_pack("{s:I, s:i, s:s, s:b, s:I, s:I, s:I, s:I}",
+			 "id", (json_int_t)info->id, "pid", info->pid, "group", info->group,
+			 "forked", info->forked, "age_ms", (json_int_t)info->age_ms,
+			 "faults", (json_int_t)info->faults,
+			 "mapped_ahead", (json_int_t)info->mapped_ahead,
+			 "copied_ahead", (json_int_t)info->copied_ahead);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Images, groups and tasks as JSON: one form for lists, single objects and scripts. */
+#ifndef COPPICE_DESCRIBE_H
+#define COPPICE_DESCRIBE_H
+
+#include "lib/backend.h"
+
+json_t *describe_image(const struct image_info *info);
+json_t *describe_group(const struct group_info *info);
+json_t *describe_task(const struct task_info *info);
+
+#endif /* COPPICE_DESCRIBE_H */

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0
+/* coppice group add NAME --image IMAGE */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "lib/group.h"
+#include "lib/name.h"
+#include "lib/user.h"
+
+enum {
+	OPTION_IMAGE = 256, OPTION_OWNER, OPTION_CGROUP, OPTION_MAX_TASKS, OPTION_MEMORY_MAX,
+	OPTION_PIDS_MAX,
+};
+
+static const struct argp_option options[] = {
+	{ .name = "image", .key = OPTION_IMAGE, .arg = "IMAGE", .doc = "that the group's tasks share" },
+	{ .name = "owner", .key = OPTION_OWNER, .arg = "USER",
+	  .doc = "whom tasks run as (default: the image's owner)" },
+	{ .name = "cgroup", .key = OPTION_CGROUP, .arg = "PATH",
+	  .doc = "cgroup of the tasks below the cgroup v2 mount, made if it is missing and kept when the group is deleted (default: /coppice/NAME)" },
+	{ .name = "max-tasks", .key = OPTION_MAX_TASKS, .arg = "N",
+	  .doc = "most tasks at a time (default: no limit)" },
+	{ .name = "memory-max", .key = OPTION_MEMORY_MAX, .arg = "BYTES",
+	  .doc = "memory.max of the cgroup; K, M, G and T are understood" },
+	{ .name = "pids-max", .key = OPTION_PIDS_MAX, .arg = "N",
+	  .doc = "pids.max of the cgroup: most processes and threads" },
+	{}
+};
+
+struct arguments {
+	const char *name, *image, *owner, *cgroup;
+	uint64_t max_tasks;
+	struct cgroup_limits limits;
+};
+
+static int argument(struct arguments *arguments, const char *arg, struct error *err)
+{
+	if (arguments->name)
+		return error_usage(err, "'%.80s' is one argument too many after '%.80s'", arg,
+				   arguments->name);
+	arguments->name = arg;
+	return 0;
+}
+
+static int option(int key, char *arg, void *data, struct error *err)
+{
+	struct arguments *arguments = data;
+
+	switch (key) {
+	case OPTION_IMAGE:
+		arguments->image = arg;
+		return 0;
+	case OPTION_OWNER:
+		arguments->owner = arg;
+		return 0;
+	case OPTION_CGROUP:
+		arguments->cgroup = arg;
+		return 0;
+	case OPTION_MAX_TASKS:
+		return number_parse("a number of tasks", arg, INT32_MAX, &arguments->max_tasks, err);
+	case OPTION_MEMORY_MAX:
+		return bytes_parse("an amount of memory", arg, &arguments->limits.memory_max, err);
+	case OPTION_PIDS_MAX:
+		return number_parse("a number of processes", arg, INT32_MAX,
+				    &arguments->limits.pids_max, err);
+	default:
+		return argument(arguments, arg, err);
+	}
+}
+
+static int check(const struct arguments *arguments, struct error *err)
+{
+	if (!arguments->name || !arguments->image)
+		return error_usage(err, "a NAME and the group's --image are needed: coppice group add %s",
+				   cmd_group_add.args);
+	if (name_check("a group", arguments->name, err))
+		return -1;
+	if (!strncmp(arguments->name, CGROUP_BUILD, strlen(CGROUP_BUILD)))
+		return error_set(err, EINVAL, "'%.80s' cannot name a group: names with %s are those of image builds",
+				 arguments->name, CGROUP_BUILD);
+	return 0;
+}
+
+/* Paths are kept as they are given, and compared: one path, one spelling. */
+static int set_cgroup(struct group_info *group, const char *cgroup, struct error *err)
+{
+	char path[PATH_MAX];
+	int len;
+
+	if (cgroup)
+		len = snprintf(group->cgroup, sizeof(group->cgroup), "%s", cgroup);
+	else
+		len = snprintf(group->cgroup, sizeof(group->cgroup), CGROUP_PARENT "/%s",
+			       group->name);
+	if (len >= (int)sizeof(group->cgroup))
+		return error_set(err, ENAMETOOLONG, "the cgroup's path has more than %zu bytes",
+				 sizeof(group->cgroup) - 1);
+	if (strstr(group->cgroup, "//") || group->cgroup[len - 1] == '/' ||
+	    !strcmp(group->cgroup, CGROUP_PARENT))
+		return error_set(err, EINVAL, "'%.80s' cannot be a group's cgroup: give a path like /coppice/%s",
+				 group->cgroup, group->name);
+	return cgroup_path(group->cgroup, path, err);
+}
+
+static int describe(const struct context *ctx, const struct arguments *arguments,
+		    struct group_info *group, struct error *err)
+{
+	struct image_info image;
+	struct user owner;
+
+	if (ctx->backend->image_get(arguments->image, &image, err))
+		return -1;
+	if (arguments->owner && user_find(arguments->owner, &owner, err))
+		return -1;
+	*group = (struct group_info) {
+		.owner = arguments->owner ? owner.uid : image.owner,
+		.max_tasks = arguments->max_tasks,
+	};
+	snprintf(group->name, sizeof(group->name), "%s", arguments->name);
+	snprintf(group->image, sizeof(group->image), "%s", arguments->image);
+	return set_cgroup(group, arguments->cgroup, err);
+}
+
+static int run(struct context *ctx, int argc, char **argv, struct error *err)
+{
+	struct arguments arguments = {};
+	struct group_info group;
+
+	if (cmd_parse(&cmd_group_add, argc, argv, option, &arguments, err) ||
+	    check(&arguments, err) || describe(ctx, &arguments, &group, err))
+		return -1;
+	return group_make(ctx->backend, &group, &arguments.limits, err);
+}
+
+const struct command cmd_group_add = {
+	.object = "group",
+	.verb = "add",
+	.args = "NAME --image IMAGE [--owner USER] [--cgroup PATH] [--max-tasks N] "
+		"[--memory-max BYTES] [--pids-max N]",
+	.summary = "Make a group whose tasks share an image",
+	.help = "An image may be used by groups of its owner; root's by everybody's.",
+	.options = options,
+	.needs_backend = true,
+	.run = run,
+};

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0
+/* coppice group show GROUP */
+#include "cmd.h"
+#include "describe.h"
+#include "lib/cleanup.h"
+
+static const struct column fields[] = {
+	{ "name", "name", COLUMN_TEXT },
+	{ "image", "image", COLUMN_TEXT },
+	{ "owner", "owner", COLUMN_TEXT },
+	{ "cgroup", "cgroup", COLUMN_TEXT },
+	{ "tasks", "tasks", COLUMN_NUMBER },
+	{ "max_tasks", "most tasks", COLUMN_NUMBER },
+	{ "entered", "tasks ever started", COLUMN_NUMBER },
+	{ "forked", "tasks ever forked", COLUMN_NUMBER },
+	{ "faults", "faults answered by the image", COLUMN_NUMBER },
+	{ "mapped_ahead", "pages mapped ahead", COLUMN_NUMBER },
+	{ "copied_ahead", "pages copied ahead", COLUMN_NUMBER },
+	{}
+};
+
+static int run(struct context *ctx, int argc, char **argv, struct error *err)
+{
+	autojson json_t *object = NULL;
+	struct group_info info;
+	const char *name;
+
+	if (cmd_parse_one(&cmd_group_show, argc, argv, "the name of the GROUP", &name, err) ||
+	    ctx->backend->group_get(name, &info, err))
+		return -1;
+	object = describe_group(&info);
+	return output_object(ctx, object, fields, err);
+}
+
+const struct command cmd_group_show = {
+	.object = "group",
+	.verb = "show",
+	.args = "GROUP",
+	.summary = "Show a group and its statistics",
+	.needs_backend = true,
+	.run = run,
+};

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0
+/* coppice image build NAME: run a template until its checkpoint and load what it became. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "lib/build.h"
+#include "lib/name.h"
+#include "lib/paths.h"
+
+#define PYTHON		"/usr/bin/python3"
+#define TIMEOUT		60
+#define TIMEOUT_MAX	86400
+#define WORDS_MAX	256	/* of the template's command, and of events to warm it with */
+
+enum {
+	OPTION_OWNER = 256, OPTION_PYTHON, OPTION_WARM, OPTION_CHECKPOINT, OPTION_OVERRIDE,
+	OPTION_OUTPUT, OPTION_TIMEOUT,
+};
+
+static const struct argp_option options[] = {
+	{ .name = "owner", .key = OPTION_OWNER, .arg = "USER",
+	  .doc = "whom the template runs as and the image belongs to (default: who called sudo, else nobody)" },
+	{ .name = "python", .key = OPTION_PYTHON, .arg = "FILE:HANDLER",
+	  .doc = "the template is Python with this function, called as HANDLER(event, context)" },
+	{ .name = "warm", .key = OPTION_WARM, .arg = "EVENT.json",
+	  .doc = "call the Python function with this event before the checkpoint; may be repeated" },
+	{ .name = "checkpoint-on", .key = OPTION_CHECKPOINT, .arg = "stdin",
+	  .doc = "for a program that links nothing of ours: checkpoint when it first reads standard input" },
+	{ .name = "override", .key = OPTION_OVERRIDE, .arg = "ENDPOINT=HANDLER",
+	  .doc = "send the template's connections to ENDPOINT to a local HANDLER; may be repeated" },
+	{ .name = "output", .key = OPTION_OUTPUT, .arg = "FILE",
+	  .doc = "write the image to FILE, as image save does, instead of loading it" },
+	{ .name = "timeout", .key = OPTION_TIMEOUT, .arg = "SECONDS",
+	  .doc = "that the template has to reach its checkpoint (default: 60)" },
+	{}
+};
+
+struct arguments {
+	const char *name, *owner, *python, *output;
+	const char *words[WORDS_MAX];	/* the template's command */
+	size_t nr_words;
+	const char *warm[WORDS_MAX];
+	size_t nr_warm;
+	struct override overrides[64];
+	size_t nr_overrides;
+	bool on_stdin;
+	uint64_t timeout;
+};
+
+/* "ENDPOINT=HANDLER": neither has an equals sign. */
+static int add_override(struct arguments *arguments, char *text, struct error *err)
+{
+	struct override *override = &arguments->overrides[arguments->nr_overrides];
+	char *equals = strchr(text, '=');
+	int ret;
+
+	if (arguments->nr_overrides == sizeof(arguments->overrides) / sizeof(*override))
+		return error_usage(err, "there are more than %zu overrides", arguments->nr_overrides);
+	if (!equals)
+		return error_usage(err, "'%.80s' is no override: give ENDPOINT=HANDLER, like 198.18.0.5:80=127.0.0.1:8080",
+				   text);
+	*equals = '\0';
+	ret = endpoint_parse(text, &override->endpoint, err) ||
+	      handler_parse(equals + 1, &override->handler, err) ||
+	      redirect_check(&override->endpoint, &override->handler, err) ? -1 : 0;
+	*equals = '=';
+	arguments->nr_overrides++;
+	return ret;
+}
+
+static int add_word(const char **words, size_t *nr, const char *word, struct error *err)
+{
+	/* One is left for the terminating NULL. */
+	if (*nr == WORDS_MAX - 1)
+		return error_usage(err, "there are more than %d words", WORDS_MAX - 1);
+	words[(*nr)++] = word;
+	return 0;
+}
+
+static int argument(struct arguments *arguments, const char *arg, struct error *err)
+{
+	if (arguments->name)
+		return add_word(arguments->words, &arguments->nr_words, arg, err);
+	arguments->name = arg;
+	return name_check("an image", arg, err);
+}
+
+static int option(int key, char *arg, void *data, struct error *err)
+{
+	struct arguments *arguments = data;
+
+	switch (key) {
+	case OPTION_OWNER:
+		arguments->owner = arg;
+		return 0;
+	case OPTION_PYTHON:
+		arguments->python = arg;
+		return 0;
+	case OPTION_WARM:
+		return add_word(arguments->warm, &arguments->nr_warm, arg, err);
+	case OPTION_CHECKPOINT:
+		arguments->on_stdin = true;
+		return strcmp(arg, "stdin") ? error_usage(err, "--checkpoint-on knows stdin only, not '%.80s'", arg) : 0;
+	case OPTION_OVERRIDE:
+		return add_override(arguments, arg, err);
+	case OPTION_OUTPUT:
+		arguments->output = arg;
+		return 0;
+	case OPTION_TIMEOUT:
+		return number_parse("a number of seconds", arg, TIMEOUT_MAX, &arguments->timeout, err);
+	default:
+		return argument(arguments, arg, err);
+	}
+}
+
+static int check_arguments(const struct arguments *arguments, struct error *err)
+{
+	if (!arguments->name)
+		return error_usage(err, "the NAME of the image is missing: coppice image build %s",
+				   cmd_image_build.args);
+	if (!arguments->python && !arguments->nr_words)
+		return error_usage(err, "what is the template? give --python FILE:HANDLER, or a command after --");
+	if (arguments->python && arguments->nr_words)
+		return error_usage(err, "the template is either --python FILE:HANDLER or the command after --, not both");
+	if (arguments->python && (!strchr(arguments->python, ':') || arguments->on_stdin))
+		return error_usage(err, "--python takes FILE:HANDLER, like app.py:handler, and no --checkpoint-on");
+	if (arguments->nr_warm && !arguments->python)
+		return error_usage(err, "--warm is for --python: let the template's command warm itself");
+	return 0;
+}
+
+/* The command of a Python template: the words that the user would have had to type. */
+static int python_words(struct arguments *arguments, struct error *err)
+{
+	const char *words[] = { PYTHON, "-m", "coppice.bootstrap", arguments->python };
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (add_word(arguments->words, &arguments->nr_words, words[i], err))
+			return -1;
+	for (i = 0; i < arguments->nr_warm; i++)
+		if (add_word(arguments->words, &arguments->nr_words, "--warm", err) ||
+		    add_word(arguments->words, &arguments->nr_words, arguments->warm[i], err))
+			return -1;
+	return 0;
+}
+
+static int keep_image(struct context *ctx, const struct arguments *arguments, uid_t owner,
+		      const struct image *image, struct error *err)
+{
+	if (arguments->output)
+		return image_file_write(image, arguments->output, err);
+	output_progress(ctx, "%s: loading", arguments->name);
+	return ctx->backend->image_load(arguments->name, owner, image, err);
+}
+
+static int build_and_keep(struct context *ctx, const struct arguments *arguments,
+			  const struct user *owner, const char *python_path,
+			  struct error *err)
+{
+	const struct build build = {
+		.name = arguments->name,
+		.user = owner,
+		.command = (char *const *)arguments->words,
+		.python_path = python_path,
+		.checkpoint_on_stdin = arguments->on_stdin,
+		.timeout = arguments->timeout,
+		.overrides = arguments->overrides,
+		.nr_overrides = arguments->nr_overrides,
+	};
+	struct image image;
+	int ret;
+
+	output_progress(ctx, "%s: running the template as %s", arguments->name, owner->name);
+	if (build_image(&build, &image, err))
+		return -1;
+	ret = keep_image(ctx, arguments, owner->uid, &image, err);
+	image_free(&image);
+	output_progress(ctx, "%s", "");
+	return ret;
+}
+
+/* Better before the template's minutes than after them. */
+static int refuse_existing(const struct context *ctx, const struct arguments *arguments,
+			   struct error *err)
+{
+	struct image_info info;
+
+	if (arguments->output)
+		return 0;
+	if (!ctx->backend->image_get(arguments->name, &info, err))
+		return error_set(err, EEXIST, "an image %s exists: choose another name or delete it first",
+				 arguments->name);
+	return err->code == ENOENT ? 0 : -1;
+}
+
+static int prepare(struct context *ctx, int argc, char **argv, struct arguments *arguments,
+		   struct user *owner, struct error *err)
+{
+	if (cmd_parse(&cmd_image_build, argc, argv, option, arguments, err) ||
+	    check_arguments(arguments, err) || refuse_existing(ctx, arguments, err))
+		return -1;
+	if (arguments->python && python_words(arguments, err))
+		return -1;
+	return arguments->owner ? user_find(arguments->owner, owner, err) :
+				  user_default(owner, err);
+}
+
+static int run(struct context *ctx, int argc, char **argv, struct error *err)
+{
+	struct arguments *arguments = calloc(1, sizeof(*arguments));
+	char python_path[PATH_MAX];
+	struct user owner;
+	int ret = -1;
+
+	if (!arguments)
+		return error_set(err, ENOMEM, "out of memory");
+	arguments->timeout = TIMEOUT;
+	if (!prepare(ctx, argc, argv, arguments, &owner, err) &&
+	    (!arguments->python || !path_python(python_path, err)))
+		ret = build_and_keep(ctx, arguments, &owner,
+				     arguments->python ? python_path : NULL, err);
+	free(arguments);
+	return ret;
+}
+
+const struct command cmd_image_build = {
+	.object = "image",
+	.verb = "build",
+	.args = "NAME [--owner USER] [--python FILE:HANDLER] [--warm EVENT.json]… "
+		"[--checkpoint-on stdin] [--override ENDPOINT=HANDLER]… [--output FILE] "
+		"[--timeout SECONDS] [-- TEMPLATE…]",
+	.summary = "Build an image from a program that loads and warms a function",
+	.help = "The template runs once, as the image's owner, in a cgroup of its own, with "
+		"libcoppice preloaded. At its checkpoint its memory becomes the image and it is "
+		"killed. What cannot be carried over (a second thread, a socket, an open file, a "
+		"shared writable mapping) is refused by name. The template's output goes to "
+		"standard error.",
+	.options = options,
+	.needs_backend = true,
+	.run = run,
+};

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-2.0
+/* coppice run GROUP: start tasks. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "cmd.h"
+#include "lib/cgroup.h"
+#include "lib/cleanup.h"
+#include "lib/event.h"
+#include "lib/name.h"
+#include "lib/spawn.h"
+
+#define COUNT_MAX	100000
+#define WORDS_MAX	1024	/* arguments, and variables */
+
+extern char **environ;
+
+enum { OPTION_EVENT = 256, OPTION_COUNT, OPTION_DETACH, OPTION_ENV, OPTION_NO_PREMAP };
+
+static const struct argp_option options[] = {
+	{ .name = "event", .key = OPTION_EVENT, .arg = "FILE",
+	  .doc = "hand each task the content of FILE (-: standard input) at the descriptor in COPPICE_EVENT_FD" },
+	{ .name = "count", .key = OPTION_COUNT, .arg = "N", .doc = "start N tasks (default: 1)" },
+	{ .name = "detach", .key = OPTION_DETACH,
+	  .doc = "print the tasks' process ids once they have entered, and do not wait for them" },
+	{ .name = "env", .key = OPTION_ENV, .arg = "NAME=VALUE",
+	  .doc = "set a variable in the tasks' environment; may be repeated" },
+	{ .name = "no-premap", .key = OPTION_NO_PREMAP,
+	  .doc = "map no pages ahead, for comparison (kernel backend)" },
+	{}
+};
+
+struct arguments {
+	const char *group, *event;
+	uint64_t count;
+	bool detach, no_premap;
+	char *words[WORDS_MAX + 2];	/* the task's argv, argv[0] being the group */
+	size_t nr_words;
+	char *variables[WORDS_MAX + 2];
+	size_t nr_variables;
+};
+
+/* What all tasks of this call have in common. */
+struct batch {
+	const struct context *ctx;
+	const struct arguments *arguments;
+	struct group_info group;
+	struct user user;
+	struct launch launch;
+	int cgroup, event;	/* descriptors, or -1 */
+	pid_t *pids;
+	size_t nr;		/* started */
+};
+
+static int add_word(char **words, size_t *nr, char *word, struct error *err)
+{
+	if (*nr == WORDS_MAX)
+		return error_usage(err, "there are more than %d arguments or variables", WORDS_MAX);
+	words[(*nr)++] = word;
+	return 0;
+}
+
+static int add_variable(struct arguments *arguments, char *text, struct error *err)
+{
+	if (text[0] == '=' || !strchr(text, '='))
+		return error_usage(err, "'%.80s' is no variable: give NAME=VALUE", text);
+	return add_word(arguments->variables, &arguments->nr_variables, text, err);
+}
+
+static int option(int key, char *arg, void *data, struct error *err)
+{
+	struct arguments *arguments = data;
+
+	switch (key) {
+	case OPTION_EVENT:
+		arguments->event = arg;
+		return 0;
+	case OPTION_COUNT:
+		return number_parse("a number of tasks", arg, COUNT_MAX, &arguments->count, err);
+	case OPTION_DETACH:
+		arguments->detach = true;
+		return 0;
+	case OPTION_ENV:
+		return add_variable(arguments, arg, err);
+	case OPTION_NO_PREMAP:
+		arguments->no_premap = true;
+		return 0;
+	}
+	if (!arguments->group)
+		arguments->group = arg;
+	return add_word(arguments->words, &arguments->nr_words, arg, err);
+}
+
+/*
+ * Starting.
+ */
+
+/* Room for the descriptor's variable is left by add_word(). */
+static char **make_environment(struct arguments *arguments, const struct user *user)
+{
+	static char event[32];
+
+	if (arguments->event) {
+		snprintf(event, sizeof(event), COPPICE_ENV_EVENT "=%d", TASK_EVENT_FD);
+		arguments->variables[arguments->nr_variables] = event;
+	}
+	return spawn_environment(environ, user, arguments->variables);
+}
+
+static int open_batch(struct batch *batch, struct arguments *arguments, struct error *err)
+{
+	const struct backend *backend = batch->ctx->backend;
+
+	if (backend->group_get(arguments->group, &batch->group, err) ||
+	    user_by_uid(batch->group.owner, &batch->user, err))
+		return -1;
+	batch->cgroup = cgroup_open(batch->group.cgroup, err);
+	if (batch->cgroup < 0)
+		return -1;
+	if (arguments->event) {
+		batch->event = event_read(arguments->event, err);
+		if (batch->event < 0)
+			return -1;
+	}
+	if (backend->launch_open(arguments->group, &batch->launch, err))
+		return -1;
+	batch->launch.no_premap = arguments->no_premap;
+	batch->launch.argv = arguments->words;
+	batch->launch.envp = make_environment(arguments, &batch->user);
+	batch->pids = calloc(arguments->count + 1, sizeof(*batch->pids));
+	if (!batch->launch.envp || !batch->pids)
+		return error_set(err, ENOMEM, "out of memory");
+	return 0;
+}
+
+static void close_batch(struct batch *batch)
+{
+	spawn_environment_free((char **)batch->launch.envp);
+	if (batch->launch.segments)
+		batch->ctx->backend->launch_close(&batch->launch);
+	cleanup_close(&batch->cgroup);
+	cleanup_close(&batch->event);
+	free(batch->pids);
+}
+
+static int start_one(struct batch *batch, const struct report *report, struct error *err)
+{
+	struct task_start start = {
+		.launch = &batch->launch,
+		.user = &batch->user,
+		.cgroup = batch->cgroup,
+		.event = -1,
+	};
+	autoclose int admitted = -1;
+	autoclose int event = -1;
+
+	if (batch->event >= 0) {
+		event = start.event = event_reopen(batch->event, err);
+		if (event < 0)
+			return -1;
+	}
+	if (batch->ctx->backend->admit) {
+		admitted = batch->ctx->backend->admit(batch->group.name, err);
+		if (admitted < 0)
+			return -1;
+	}
+	if (task_start(&start, report, &batch->pids[batch->nr], err))
+		return -1;
+	batch->nr++;
+	return 0;
+}
+
+/*
+ * Detached: each is known to have entered before the next one starts.
+ */
+
+static int print_pids(const struct batch *batch, struct error *err)
+{
+	autojson json_t *pids = json_array();
+	size_t i;
+
+	for (i = 0; i < batch->nr; i++) {
+		json_array_append_new(pids, json_integer(batch->pids[i]));
+		if (!batch->ctx->json)
+			printf("%d\n", batch->pids[i]);
+	}
+	if (batch->ctx->json)
+		return output_rows(batch->ctx, pids, NULL, err);
+	return fflush(stdout) ? error_set(err, errno, "the output cannot be written: %s", strerror(errno)) : 0;
+}
+
+static int start_and_confirm(struct batch *batch, struct error *err)
+{
+	struct report report;
+	int ret;
+
+	if (report_open(&report, 1, err))
+		return -1;
+	ret = start_one(batch, &report, err);
+	if (!ret && report_wait(&report, batch->pids[batch->nr - 1], err)) {
+		batch->nr--;
+		ret = -1;
+	}
+	report_close(&report);
+	return ret;
+}
+
+static int run_detached(struct batch *batch, struct error *err)
+{
+	uint64_t wanted = batch->arguments->count;
+	struct error second;
+
+	while (batch->nr < wanted) {
+		if (!start_and_confirm(batch, err))
+			continue;
+		if (!batch->nr)
+			return -1;
+		/* Those that run are told of, or they could not be ended. */
+		(void)!print_pids(batch, &second);
+		err->status = EXIT_REFUSED;
+		return error_prefix(err, "only %zu of %llu tasks were started", batch->nr,
+				    (unsigned long long)wanted);
+	}
+	return print_pids(batch, err) ? -1 : EXIT_OK;
+}
+
+/*
+ * Attached: all are started, then waited for. The terminal's interrupt is for the tasks.
+ */
+
+static int exit_status(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static int wait_for(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return EXIT_RUN;
+	return exit_status(status);
+}
+
+/* The first status that is not 0; -1 if a task did not get as far as to run. */
+static int wait_all(const struct batch *batch, struct report *report, struct error *err)
+{
+	int first = 0, status;
+	bool failed = false;
+
+	for (report->slot = 0; report->slot < batch->nr; report->slot++) {
+		status = wait_for(batch->pids[report->slot]);
+		if (!failed && status)
+			failed = report_failed(report, err);
+		if (!first)
+			first = status;
+	}
+	return failed ? -1 : first;
+}
+
+static int run_attached(struct batch *batch, struct error *err)
+{
+	struct error start_error;
+	struct report report;
+	int status, failed = 0;
+
+	if (report_open(&report, batch->arguments->count, err))
+		return -1;
+	signal(SIGINT, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+	while (!failed && batch->nr < batch->arguments->count) {
+		report.slot = batch->nr;
+		failed = start_one(batch, &report, &start_error);
+	}
+	status = wait_all(batch, &report, err);
+	report_close(&report);
+	if (failed && status >= 0) {
+		*err = start_error;
+		status = -1;
+	}
+	return status;
+}
+
+static int prepare(struct context *ctx, int argc, char **argv, struct arguments *arguments,
+		   struct error *err)
+{
+	(void)ctx;
+	arguments->count = 1;
+	if (cmd_parse(&cmd_run, argc, argv, option, arguments, err))
+		return -1;
+	if (!arguments->group)
+		return error_usage(err, "the name of the GROUP is missing: coppice run %s", cmd_run.args);
+	if (!arguments->count)
+		return error_usage(err, "--count 0 starts nothing: give 1 or more");
+	return 0;
+}
+
+static int run_batch(struct context *ctx, struct arguments *arguments, struct error *err)
+{
+	struct batch batch = {
+		.ctx = ctx, .arguments = arguments, .cgroup = -1, .event = -1,
+		.launch = { .fd = -1 },
+	};
+	int status;
+
+	/* Unless something says otherwise, no task was started. */
+	if (open_batch(&batch, arguments, err))
+		status = -1;
+	else
+		status = arguments->detach ? run_detached(&batch, err) : run_attached(&batch, err);
+	if (status < 0 && !(arguments->detach && batch.nr))
+		err->status = EXIT_RUN;
+	close_batch(&batch);
+	return status;
+}
+
+static int run(struct context *ctx, int argc, char **argv, struct error *err)
+{
+	struct arguments *arguments = calloc(1, sizeof(*arguments));
+	int status = -1;
+
+	if (!arguments)
+		return error_set(err, ENOMEM, "out of memory");
+	if (!prepare(ctx, argc, argv, arguments, err))
+		status = run_batch(ctx, arguments, err);
+	free(arguments);
+	return status;
+}
+
+const struct command cmd_run = {
+	.object = "run",
+	.args = "GROUP [--event FILE|-] [--count N] [--detach] [--env NAME=VALUE]… [--no-premap] "
+		"[-- ARG…]",
+	.summary = "Start tasks in a group",
+	.help = "Tasks run as the group's owner in the group's cgroup, with the caller's standard "
+		"input, output and error and working directory, and its environment without LD_* "
+		"and COPPICE_*. The exit status is the task's own, or that of the first task that "
+		"had another than 0; 128 and the number for a signal; 125 if a task was not "
+		"started.",
+	.options = options,
+	.needs_backend = true,
+	.run = run,
+};

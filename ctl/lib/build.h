@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Building an image: a template runs in a cgroup of its own until its checkpoint. */
+#ifndef COPPICE_BUILD_H
+#define COPPICE_BUILD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "error.h"
+#include "image.h"
+#include "redirect.h"
+#include "user.h"
+
+struct build {
+	const char *name;		/* of the image */
+	const struct user *user;
+	char *const *command;		/* of the template, NULL-terminated */
+	const char *python_path;	/* added to PYTHONPATH, or NULL */
+	bool checkpoint_on_stdin;
+	unsigned int timeout;		/* seconds */
+	const struct override *overrides;
+	size_t nr_overrides;
+};
+
+/*
+ * Run the template and capture it. When this returns, the template, its cgroup and its
+ * overrides are gone; what a killed controller leaves of them is found by build_abandoned().
+ */
+int __must_check build_image(const struct build *build, struct image *image,
+			     struct error *err);
+
+/* Of the cgroup of this name below /coppice: did its controller die? */
+bool build_abandoned(const char *cgroup_name);
+/* Remove what an abandoned build left. */
+int __must_check build_prune(const char *cgroup_name, struct error *err);
+
+#endif /* COPPICE_BUILD_H */

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The template's process, from fork to execve. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "build_child.h"
+#include "cleanup.h"
+#include "paths.h"
+#include "spawn.h"
+
+extern char **environ;
+
+/* Variables that a template has and others have not. */
+struct variables {
+	char preload[PATH_MAX + 16];
+	char record[64];
+	char python[2 * PATH_MAX];
+	char *list[5];
+};
+
+static int fill_variables(const struct build *build, struct variables *variables,
+			  struct error *err)
+{
+	const char *python = getenv("PYTHONPATH");
+	char library[PATH_MAX];
+	size_t nr = 0;
+
+	if (path_library(library, err))
+		return -1;
+	snprintf(variables->preload, sizeof(variables->preload), "LD_PRELOAD=%s", library);
+	snprintf(variables->record, sizeof(variables->record), COPPICE_ENV_TEMPLATE "=%d",
+		 BUILD_RECORD_FD);
+	variables->list[nr++] = variables->preload;
+	variables->list[nr++] = variables->record;
+	if (build->checkpoint_on_stdin)
+		variables->list[nr++] = COPPICE_ENV_CHECKPOINT "=stdin";
+	if (build->python_path) {
+		snprintf(variables->python, sizeof(variables->python), "PYTHONPATH=%s%s%s",
+			 build->python_path, python ? ":" : "", python ? python : "");
+		variables->list[nr++] = variables->python;
+	}
+	variables->list[nr] = NULL;
+	return 0;
+}
+
+/* The template's output goes where the controller's messages go: stdout is for results. */
+static int arrange_descriptors(int record, struct error *err)
+{
+	int null = open("/dev/null", O_RDONLY), keep = BUILD_RECORD_FD;
+
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0 ||
+	    (record != BUILD_RECORD_FD && dup2(record, BUILD_RECORD_FD) < 0) ||
+	    fcntl(BUILD_RECORD_FD, F_SETFD, 0))
+		return error_set(err, errno, "the template's descriptors cannot be arranged: %s",
+				 strerror(errno));
+	return spawn_close_others(&keep, 1, err);
+}
+
+/* Changing the user clears it, so it comes afterwards; and the parent may be gone already. */
+static int die_with(pid_t parent, struct error *err)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
+		return error_set(err, ESRCH, "the controller ended");
+	return 0;
+}
+
+/* All that becomes the template is done here, in this order. */
+static void __attribute__((noreturn)) build_child(const struct build *build, char **environment,
+						   const struct report *report, int record,
+						   pid_t parent)
+{
+	struct error err = {};
+	sigset_t none;
+
+	spawn_reset_signals();
+	sigemptyset(&none);
+	if (!report_attach(report, &err) && !arrange_descriptors(record, &err) &&
+	    !user_become(build->user, &err) && !die_with(parent, &err)) {
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		environ = environment;
+		execvp(build->command[0], build->command);
+		error_set(&err, errno, "%.200s cannot be run as user %s: %s", build->command[0],
+			  build->user->name, strerror(errno));
+	}
+	report_fail(&err);
+}
+
+static int start(const struct build *build, int cgroup, char **environment, int record,
+		 pid_t *pid, struct error *err)
+{
+	struct report report;
+	pid_t parent = getpid();
+	int ret;
+
+	if (report_open(&report, 1, err))
+		return -1;
+	*pid = spawn_fork(cgroup, err);
+	if (!*pid)
+		build_child(build, environment, &report, record, parent);
+	ret = *pid < 0 ? -1 : report_wait(&report, *pid, err);
+	report_close(&report);
+	return ret;
+}
+
+int build_start(const struct build *build, int cgroup, pid_t *pid, int *record,
+		struct error *err)
+{
+	struct variables *variables = calloc(1, sizeof(*variables));
+	char **environment = NULL;
+	int ends[2], ret = -1;
+
+	if (pipe2(ends, O_CLOEXEC)) {
+		free(variables);
+		return error_set(err, errno, "no pipe for the template's record: %s",
+				 strerror(errno));
+	}
+	if (!variables) {
+		error_set(err, ENOMEM, "out of memory");
+	} else if (!fill_variables(build, variables, err)) {
+		environment = spawn_environment(environ, build->user, variables->list);
+		ret = environment ? start(build, cgroup, environment, ends[1], pid, err) :
+				    error_set(err, ENOMEM, "out of memory");
+	}
+	spawn_environment_free(environment);
+	free(variables);
+	close(ends[1]);
+	if (ret)
+		close(ends[0]);
+	else
+		*record = ends[0];
+	return ret;
+}

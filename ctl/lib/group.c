@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Groups as a whole. What belongs to a group is made before it and removed after it, so
+ * that a controller killed in between leaves strays that `status` shows, but never a
+ * group that lacks something.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "group.h"
+#include "redirect.h"
+
+bool group_owns_cgroup(const struct group_info *group)
+{
+	return !strncmp(group->cgroup, CGROUP_PARENT "/", sizeof(CGROUP_PARENT));
+}
+
+static int refuse_existing(const struct backend *backend, const char *name, struct error *err)
+{
+	struct group_info info;
+
+	if (!backend->group_get(name, &info, err))
+		return error_set(err, EEXIST, "a group %s exists%s: choose another name or delete it first",
+				 name, backend == &backend_memfd ? " (with --backend memfd)" : "");
+	return err->code == ENOENT ? 0 : -1;
+}
+
+/* Cgroups and overrides know groups by name only, so a name is taken in both backends. */
+static int check_name_free(const char *name, struct error *err)
+{
+	struct error ignored;
+
+	if (backend_kernel.available(&ignored) && refuse_existing(&backend_kernel, name, err))
+		return -1;
+	return refuse_existing(&backend_memfd, name, err);
+}
+
+struct cgroup_search {
+	const char *cgroup;
+	char user[IMAGE_NAME_MAX + 1];
+};
+
+static int match_cgroup(const struct group_info *info, void *data)
+{
+	struct cgroup_search *search = data;
+
+	if (!strcmp(info->cgroup, search->cgroup))
+		memcpy(search->user, info->name, sizeof(search->user));
+	return 0;
+}
+
+static int check_cgroup_free(const struct backend *backend, const char *cgroup,
+			     struct error *err)
+{
+	struct cgroup_search search = { .cgroup = cgroup };
+
+	if (backend->group_each(match_cgroup, &search, err))
+		return -1;
+	if (search.user[0])
+		return error_set(err, EBUSY, "the cgroup %s is that of group %s: give each group its own",
+				 cgroup, search.user);
+	return 0;
+}
+
+static int refuse_processes(const char *cgroup, struct error *err)
+{
+	autofree pid_t *pids = NULL;
+	size_t nr;
+
+	if (cgroup_pids(cgroup, &pids, &nr, err))
+		return -1;
+	if (nr)
+		return error_set(err, EBUSY, "the cgroup %s has %zu processes, one of them %d: end them first",
+				 cgroup, nr, pids[0]);
+	return 0;
+}
+
+/* Under the lock. Takes over the empty cgroup and drops the overrides of a group that is gone. */
+static int make(const struct backend *backend, const struct group_info *group,
+		const struct cgroup_limits *limits, struct error *err)
+{
+	struct error second;
+	bool made;
+
+	if (check_name_free(group->name, err) || check_cgroup_free(backend, group->cgroup, err) ||
+	    (group_owns_cgroup(group) && refuse_processes(group->cgroup, err)) ||
+	    redirect_detach(group->name, err) ||
+	    cgroup_make(group->cgroup, limits, &made, err))
+		return -1;
+	if (!backend->group_add(group, err))
+		return 0;
+	/* The refusal is what counts; a cgroup that stays is a stray, and shown. */
+	if (made)
+		(void)!cgroup_remove(group->cgroup, &second);
+	return -1;
+}
+
+int group_make(const struct backend *backend, const struct group_info *group,
+	       const struct cgroup_limits *limits, struct error *err)
+{
+	autoclose int lock = cgroup_lock(err);
+
+	return lock < 0 ? -1 : make(backend, group, limits, err);
+}
+
+static int unmake(const struct backend *backend, const char *name, struct error *err)
+{
+	struct group_info info;
+
+	if (backend->group_get(name, &info, err))
+		return -1;
+	/* Tasks are refused by the backend; these have left the group by execve(). */
+	if (!info.tasks && group_owns_cgroup(&info) && refuse_processes(info.cgroup, err))
+		return -1;
+	if (backend->group_delete(name, err) || redirect_detach(name, err))
+		return -1;
+	return group_owns_cgroup(&info) ? cgroup_remove(info.cgroup, err) : 0;
+}
+
+int group_unmake(const struct backend *backend, const char *name, struct error *err)
+{
+	autoclose int lock = cgroup_lock(err);
+
+	return lock < 0 ? -1 : unmake(backend, name, err);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Children of the controller: a process in a cgroup, as a user, with few descriptors. */
+#ifndef COPPICE_SPAWN_H
+#define COPPICE_SPAWN_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "error.h"
+#include "launch.h"
+#include "user.h"
+
+/*
+ * Fork straight into the cgroup of descriptor @cgroup (-1: stay), with all signals
+ * blocked in both. Like fork(2), but -1 has err set.
+ */
+pid_t spawn_fork(int cgroup, struct error *err);
+
+/* In the child: the default disposition of every signal. They stay blocked. */
+void spawn_reset_signals(void);
+
+/* In the child: close all but 0, 1, 2 and @keep (-1: none). */
+int __must_check spawn_close_others(const int *keep, int nr, struct error *err);
+
+/*
+ * Memory that a child shares until its own is replaced: by execve() or by entering an
+ * image. Tells whether that happened, or why not.
+ */
+struct report {
+	int fd;			/* -1: none */
+	unsigned int slot;	/* of this child, where several share the descriptor */
+};
+
+int __must_check report_open(struct report *report, unsigned int slots, struct error *err);
+void report_close(struct report *report);
+/* In the child, before it may fail. */
+int __must_check report_attach(const struct report *report, struct error *err);
+/* In the child: store why and end. */
+void report_fail(const struct error *err) __attribute__((noreturn));
+/*
+ * For a report of one slot: wait until @pid's memory has been replaced (returns 0) or it has ended without (-1
+ * with its reason in err, and it is reaped).
+ */
+int __must_check report_wait(const struct report *report, pid_t pid, struct error *err);
+/* Of a child that has ended: did it fail before its memory was replaced? */
+bool report_failed(const struct report *report, struct error *err);
+
+struct task_start {
+	const struct launch *launch;	/* with argv and envp */
+	const struct user *user;
+	int cgroup;		/* descriptor */
+	int event;		/* descriptor, or -1; the task has it as TASK_EVENT_FD */
+};
+
+#define TASK_EVENT_FD	3
+
+/* Start a task. It may still fail to enter: see report_wait(). */
+int __must_check task_start(const struct task_start *start, const struct report *report,
+			    pid_t *pid, struct error *err);
+
+/*
+ * The environment of a template or a task: @from without what is for the dynamic
+ * linker or for us, with the user's HOME, USER and LOGNAME, and with @more. NULL if out
+ * of memory. Strings of @from and @more are not copied.
+ */
+char **spawn_environment(char *const *from, const struct user *user, char *const *more);
+void spawn_environment_free(char **environment);
+
+#endif /* COPPICE_SPAWN_H */

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Tasks: children that enter an image. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "spawn.h"
+
+/* Numbers above those that the task shall have. */
+static int move_up(int *fd, struct error *err)
+{
+	int moved;
+
+	if (*fd < 0)
+		return 0;
+	moved = fcntl(*fd, F_DUPFD_CLOEXEC, TASK_EVENT_FD + 1);
+	if (moved < 0)
+		return error_set(err, errno, "descriptors cannot be arranged: %s", strerror(errno));
+	*fd = moved;
+	return 0;
+}
+
+/* Programs that the task starts may read the event too, so it stays open for them. */
+static int arrange_descriptors(int *launch_fd, int event, struct error *err)
+{
+	int keep[2];
+
+	if (move_up(launch_fd, err) || move_up(&event, err))
+		return -1;
+	if (event >= 0 && dup2(event, TASK_EVENT_FD) < 0)
+		return error_set(err, errno, "descriptors cannot be arranged: %s", strerror(errno));
+	keep[0] = *launch_fd;
+	keep[1] = event >= 0 ? TASK_EVENT_FD : -1;
+	return spawn_close_others(keep, 2, err);
+}
+
+/*
+ * Having changed its user the process would count as privileged, and its owner could not
+ * read its own /proc/self. What this exposes until the memory is replaced is a copy of
+ * a controller that holds no secret of anybody's.
+ */
+static int make_dumpable(struct error *err)
+{
+	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
+		return error_set(err, errno, "the task's /proc cannot be given to its owner: %s",
+				 strerror(errno));
+	return 0;
+}
+
+static void __attribute__((noreturn)) child(const struct task_start *start,
+					    const struct report *report)
+{
+	struct launch launch = *start->launch;
+	struct error err = {};
+
+	spawn_reset_signals();
+	if (!report_attach(report, &err) &&
+	    !arrange_descriptors(&launch.fd, start->event, &err) &&
+	    !user_become(start->user, &err) && !make_dumpable(&err))
+		(void)!launch_enter(&launch, &err);
+	report_fail(&err);
+}
+
+int task_start(const struct task_start *start, const struct report *report, pid_t *pid,
+	       struct error *err)
+{
+	*pid = spawn_fork(start->cgroup, err);
+	if (!*pid)
+		child(start, report);
+	return *pid < 0 ? -1 : 0;
+}
