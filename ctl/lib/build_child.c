@@ -72,16 +72,15 @@ static int die_with(pid_t parent, struct error *err)
 
 /* All that becomes the template is done here, in this order. */
 static void __attribute__((noreturn)) build_child(const struct build *build, char **environment,
-						   const struct report *report, int record,
-						   pid_t parent)
+						   int record, pid_t parent)
 {
 	struct error err = {};
 	sigset_t none;
 
 	spawn_reset_signals();
 	sigemptyset(&none);
-	if (!report_attach(report, &err) && !arrange_descriptors(record, &err) &&
-	    !user_become(build->user, &err) && !die_with(parent, &err)) {
+	if (!arrange_descriptors(record, &err) && !user_become(build->user, &err) &&
+	    !die_with(parent, &err)) {
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		environ = environment;
 		execvp(build->command[0], build->command);
@@ -92,20 +91,17 @@ static void __attribute__((noreturn)) build_child(const struct build *build, cha
 }
 
 static int start(const struct build *build, int cgroup, char **environment, int record,
-		 pid_t *pid, struct error *err)
+		 const struct report *report, pid_t *pid, struct error *err)
 {
-	struct report report;
 	pid_t parent = getpid();
-	int ret;
 
-	if (report_open(&report, 1, err))
+	if (report_attach(report, err))
 		return -1;
 	*pid = spawn_fork(cgroup, err);
 	if (!*pid)
-		build_child(build, environment, &report, record, parent);
-	ret = *pid < 0 ? -1 : report_wait(&report, *pid, err);
-	report_close(&report);
-	return ret;
+		build_child(build, environment, record, parent);
+	report_detach();
+	return *pid < 0 ? -1 : report_wait(report, *pid, err);
 }
 
 int build_start(const struct build *build, int cgroup, pid_t *pid, int *record,
@@ -113,6 +109,7 @@ int build_start(const struct build *build, int cgroup, pid_t *pid, int *record,
 {
 	struct variables *variables = calloc(1, sizeof(*variables));
 	char **environment = NULL;
+	struct report report = { .fd = -1 };
 	int ends[2], ret = -1;
 
 	if (pipe2(ends, O_CLOEXEC)) {
@@ -122,12 +119,13 @@ int build_start(const struct build *build, int cgroup, pid_t *pid, int *record,
 	}
 	if (!variables) {
 		error_set(err, ENOMEM, "out of memory");
-	} else if (!fill_variables(build, variables, err)) {
+	} else if (!fill_variables(build, variables, err) && !report_open(&report, 1, err)) {
 		environment = spawn_environment(environ, build->user, variables->list);
-		ret = environment ? start(build, cgroup, environment, ends[1], pid, err) :
+		ret = environment ? start(build, cgroup, environment, ends[1], &report, pid, err) :
 				    error_set(err, ENOMEM, "out of memory");
 	}
 	spawn_environment_free(environment);
+	report_close(&report);
 	free(variables);
 	close(ends[1]);
 	if (ret)

@@ -33,8 +33,12 @@ struct report {
 
 int __must_check report_open(struct report *report, unsigned int slots, struct error *err);
 void report_close(struct report *report);
-/* In the child, before it may fail. */
+/*
+ * Around the fork, so that the child has the memory from its first moment on: a parent
+ * that asks before would take it for replaced.
+ */
 int __must_check report_attach(const struct report *report, struct error *err);
+void report_detach(void);
 /* In the child: store why and end. */
 void report_fail(const struct error *err) __attribute__((noreturn));
 /*

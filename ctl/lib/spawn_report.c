@@ -22,7 +22,7 @@
 
 _Static_assert(sizeof(struct error) <= SLOT_SIZE, "an error fits a slot");
 
-static struct error *shared;	/* in the child */
+static struct error *shared;	/* of the child that is being forked, or this one */
 
 int report_open(struct report *report, unsigned int slots, struct error *err)
 {
@@ -52,10 +52,15 @@ int report_attach(const struct report *report, struct error *err)
 	return error_set(err, errno, "no memory for a report: %s", strerror(errno));
 }
 
+void report_detach(void)
+{
+	munmap(shared, SLOT_SIZE);
+	shared = NULL;
+}
+
 void report_fail(const struct error *err)
 {
-	if (shared)
-		*shared = *err;
+	*shared = *err;
 	_exit(EXIT_RUN);
 }
 
@@ -87,19 +92,15 @@ static bool ended(pid_t pid)
 int report_wait(const struct report *report, pid_t pid, struct error *err)
 {
 	struct timespec pause = { .tv_nsec = 50 * 1000 };
-	bool over;
 
-	do {
-		/* In this order: a child that has ended has no memory any more. */
-		over = ended(pid);
-		if (over && report_failed(report, err)) {
-			waitpid(pid, NULL, 0);
-			return -1;
-		}
-		if (over || replaced(report))
-			return 0;
+	while (!ended(pid) && !replaced(report)) {
 		nanosleep(&pause, NULL);
 		if (pause.tv_nsec < PAUSE_MAX_NS)
 			pause.tv_nsec *= 2;
-	} while (1);
+	}
+	/* The memory also goes with a child that fails, after it has stored why. */
+	if (!report_failed(report, err))
+		return 0;
+	waitpid(pid, NULL, 0);
+	return -1;
 }

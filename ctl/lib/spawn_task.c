@@ -49,15 +49,13 @@ static int make_dumpable(struct error *err)
 	return 0;
 }
 
-static void __attribute__((noreturn)) child(const struct task_start *start,
-					    const struct report *report)
+static void __attribute__((noreturn)) child(const struct task_start *start)
 {
 	struct launch launch = *start->launch;
 	struct error err = {};
 
 	spawn_reset_signals();
-	if (!report_attach(report, &err) &&
-	    !arrange_descriptors(&launch.fd, start->event, &err) &&
+	if (!arrange_descriptors(&launch.fd, start->event, &err) &&
 	    !user_become(start->user, &err) && !make_dumpable(&err))
 		(void)!launch_enter(&launch, &err);
 	report_fail(&err);
@@ -66,8 +64,11 @@ static void __attribute__((noreturn)) child(const struct task_start *start,
 int task_start(const struct task_start *start, const struct report *report, pid_t *pid,
 	       struct error *err)
 {
+	if (report_attach(report, err))
+		return -1;
 	*pid = spawn_fork(start->cgroup, err);
 	if (!*pid)
-		child(start, report);
+		child(start);
+	report_detach();
 	return *pid < 0 ? -1 : 0;
 }
