@@ -379,7 +379,7 @@ static bool dump_tasks(struct sk_buff *skb, struct netlink_callback *cb,
 /* The group that a dump is limited to, or NULL for all. */
 static const char *dump_filter(struct netlink_callback *cb)
 {
-	struct nlattr **attrs = genl_dumpit_info(cb)->attrs;
+	struct nlattr **attrs = coppice_dump_attrs(cb);
 
 	return attrs && attrs[COPPICE_A_TASK_GROUP] ?
 		nla_data(attrs[COPPICE_A_TASK_GROUP]) : NULL;

@@ -12,4 +12,14 @@
 #define coppice_doit_ops genl_ops
 #endif
 
+/* A dump's attributes are in a struct genl_info since 6.6. */
+static inline struct nlattr **coppice_dump_attrs(struct netlink_callback *cb)
+{
+#ifdef COPPICE_HAVE_GENL_INFO_DUMP
+	return genl_info_dump(cb)->attrs;
+#else
+	return (struct nlattr **)genl_dumpit_info(cb)->attrs;
+#endif
+}
+
 #endif /* _COPPICE_COMPAT_GENL_H */
