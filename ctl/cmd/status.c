@@ -45,13 +45,18 @@ static const char *const memfd_lacks[] = {
 	"accounting of images to their owners",
 };
 
+struct strays {
+	bool prune, failed;
+	json_t *array;
+};
+
 static int option(int key, char *arg, void *data, struct error *err)
 {
-	bool *prune = data;
+	struct strays *strays = data;
 
 	if (key != OPTION_PRUNE)
 		return error_usage(err, "'%.80s' is one argument too many: status takes none", arg);
-	*prune = true;
+	strays->prune = true;
 	return 0;
 }
 
@@ -165,48 +170,49 @@ static void put_lacks(const struct context *ctx, json_t *object)
 	json_object_set_new(object, "lacks", lacks);
 }
 
-struct strays {
-	bool prune;
-	json_t *array;
-};
-
+/* One that cannot be deleted does not keep the others. */
 static int put_stray(const struct stray *stray, void *data, struct error *err)
 {
 	struct strays *strays = data;
-	char text[512];
+	const char *kind = stray_kinds[stray->kind];
+	bool deleted = strays->prune && !stray_remove(stray, err);
+	char text[1024];
 
-	if (strays->prune && stray_remove(stray, err))
-		return -1;
-	snprintf(text, sizeof(text), "%s %s%s", stray_kinds[stray->kind], stray->name,
-		 strays->prune ? ": deleted" : "");
+	if (!strays->prune)
+		snprintf(text, sizeof(text), "%s %s", kind, stray->name);
+	else if (deleted)
+		snprintf(text, sizeof(text), "%s %s: deleted", kind, stray->name);
+	else
+		snprintf(text, sizeof(text), "%s %s: not deleted: %s", kind, stray->name, err->text);
+	strays->failed |= strays->prune && !deleted;
 	return json_array_append_new(strays->array,
-				     json_pack("{s:s, s:s, s:b, s:s}",
-					       "kind", stray_kinds[stray->kind],
-					       "name", stray->name, "deleted", strays->prune,
+				     json_pack("{s:s, s:s, s:b, s:s}", "kind", kind,
+					       "name", stray->name, "deleted", deleted,
 					       "text", text));
 }
 
-static int put_strays(bool prune, json_t *object, struct error *err)
+static int put_strays(struct strays *strays, json_t *object, struct error *err)
 {
-	struct strays strays = { .prune = prune, .array = json_array() };
-
-	json_object_set_new(object, "strays", strays.array);
-	return stray_each(put_stray, &strays, err);
+	strays->array = json_array();
+	json_object_set_new(object, "strays", strays->array);
+	return stray_each(put_stray, strays, err);
 }
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
 	autojson json_t *object = json_object();
-	bool prune = false;
+	struct strays strays = {};
 
-	if (cmd_parse(&cmd_status, argc, argv, option, &prune, err) ||
-	    put_strays(prune, object, err) || put_counts(ctx, object, err))
+	if (cmd_parse(&cmd_status, argc, argv, option, &strays, err) ||
+	    put_strays(&strays, object, err) || put_counts(ctx, object, err))
 		return -1;
 	put_cgroup(object);
 	put_lacks(ctx, object);
 	if (put_overrides(ctx, object, err))
 		return -1;
-	return output_object(ctx, object, fields, err);
+	if (output_object(ctx, object, fields, err))
+		return -1;
+	return strays.failed ? EXIT_REFUSED : EXIT_OK;
 }
 
 const struct command cmd_status = {

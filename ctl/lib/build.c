@@ -130,8 +130,10 @@ static int explain_end(struct site *site, struct error *err)
 	if (WIFSIGNALED(status))
 		return error_set(err, ECHILD, "the template was killed by signal %d (%s) before its checkpoint",
 				 WTERMSIG(status), strsignal(WTERMSIG(status)));
-	return error_set(err, ECHILD, "the template ended with status %d before its checkpoint: it has to call coppice_checkpoint(), or to read standard input with --checkpoint-on stdin",
-			 WEXITSTATUS(status));
+	if (WEXITSTATUS(status))
+		return error_set(err, ECHILD, "the template failed with status %d before its checkpoint: its own messages say why",
+				 WEXITSTATUS(status));
+	return error_set(err, ECHILD, "the template ended without a checkpoint: it has to call coppice_checkpoint(), or to read standard input with --checkpoint-on stdin");
 }
 
 static int check_record(struct coppice_record *record, struct error *err)

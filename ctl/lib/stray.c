@@ -127,15 +127,28 @@ static int check_override(const struct override_info *info, void *data)
 	return check_pins(data, info->group);
 }
 
+/* The bpf file system has no dots in its names: see pins_group_path(). */
+static void group_of_pins(char *name)
+{
+	char *dot;
+
+	while ((dot = strstr(name, "%2e"))) {
+		*dot = '.';
+		memmove(dot + 1, dot + 3, strlen(dot + 3) + 1);
+	}
+}
+
 /* Groups have a directory of links, rules, or both. */
 static int find_pins(struct search *search)
 {
 	autoclosedir DIR *dir = opendir(PINNED_GROUPS);
-	const struct dirent *entry;
+	struct dirent *entry;
 
-	while (dir && (entry = readdir(dir)))
+	while (dir && (entry = readdir(dir))) {
+		group_of_pins(entry->d_name);
 		if (entry->d_name[0] != '.' && check_pins(search, entry->d_name))
 			return -1;
+	}
 	return redirect_each(NULL, check_override, search, search->err);
 }
 
