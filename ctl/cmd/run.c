@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "cmd.h"
 #include "lib/cgroup.h"
@@ -16,15 +17,18 @@
 
 #define COUNT_MAX	100000
 #define WORDS_MAX	1024	/* arguments, and variables */
+#define WORDS_ROOM	(WORDS_MAX + 3)
 
 extern char **environ;
 
-enum { OPTION_EVENT = 256, OPTION_COUNT, OPTION_DETACH, OPTION_ENV, OPTION_NO_PREMAP };
+enum { OPTION_EVENT = 256, OPTION_COUNT, OPTION_PARALLEL, OPTION_DETACH, OPTION_ENV, OPTION_NO_PREMAP };
 
 static const struct argp_option options[] = {
 	{ .name = "event", .key = OPTION_EVENT, .arg = "FILE",
 	  .doc = "hand each task the content of FILE (-: standard input) at the descriptor in COPPICE_EVENT_FD" },
 	{ .name = "count", .key = OPTION_COUNT, .arg = "N", .doc = "start N tasks (default: 1)" },
+	{ .name = "parallel", .key = OPTION_PARALLEL, .arg = "N",
+	  .doc = "let at most N of them run at a time (default: all)" },
 	{ .name = "detach", .key = OPTION_DETACH,
 	  .doc = "print the tasks' process ids once they have entered, and do not wait for them" },
 	{ .name = "env", .key = OPTION_ENV, .arg = "NAME=VALUE",
@@ -36,11 +40,11 @@ static const struct argp_option options[] = {
 
 struct arguments {
 	const char *group, *event;
-	uint64_t count;
+	uint64_t count, parallel;	/* parallel: 0 is no limit */
 	bool detach, no_premap;
-	char *words[WORDS_MAX + 2];	/* the task's argv, argv[0] being the group */
+	char *words[WORDS_ROOM];	/* the task's argv, argv[0] being the group */
 	size_t nr_words;
-	char *variables[WORDS_MAX + 2];
+	char *variables[WORDS_ROOM];
 	size_t nr_variables;
 };
 
@@ -54,6 +58,7 @@ struct batch {
 	int cgroup, event;	/* descriptors, or -1 */
 	pid_t *pids;
 	size_t nr;		/* started */
+	char request[64];	/* COPPICE_REQUEST_NS of the next task */
 };
 
 static int add_word(char **words, size_t *nr, char *word, struct error *err)
@@ -81,6 +86,8 @@ static int option(int key, char *arg, void *data, struct error *err)
 		return 0;
 	case OPTION_COUNT:
 		return number_parse("a number of tasks", arg, COUNT_MAX, &arguments->count, err);
+	case OPTION_PARALLEL:
+		return number_parse("a number of tasks", arg, COUNT_MAX, &arguments->parallel, err);
 	case OPTION_DETACH:
 		arguments->detach = true;
 		return 0;
@@ -99,16 +106,28 @@ static int option(int key, char *arg, void *data, struct error *err)
  * Starting.
  */
 
-/* Room for the descriptor's variable is left by add_word(). */
-static char **make_environment(struct arguments *arguments, const struct user *user)
+/* Room for these two variables is left by add_word(). */
+static char **make_environment(struct batch *batch, struct arguments *arguments)
 {
 	static char event[32];
+	size_t nr = arguments->nr_variables;
 
+	arguments->variables[nr++] = batch->request;
 	if (arguments->event) {
 		snprintf(event, sizeof(event), COPPICE_ENV_EVENT "=%d", TASK_EVENT_FD);
-		arguments->variables[arguments->nr_variables] = event;
+		arguments->variables[nr++] = event;
 	}
-	return spawn_environment(environ, user, arguments->variables);
+	return spawn_environment(environ, &batch->user, arguments->variables);
+}
+
+/* Each child has its own copy of the text. */
+static void note_request(struct batch *batch)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	snprintf(batch->request, sizeof(batch->request), COPPICE_ENV_REQUEST "=%lld%09ld",
+		 (long long)now.tv_sec, now.tv_nsec);
 }
 
 static int open_batch(struct batch *batch, struct arguments *arguments, struct error *err)
@@ -130,7 +149,8 @@ static int open_batch(struct batch *batch, struct arguments *arguments, struct e
 		return -1;
 	batch->launch.no_premap = arguments->no_premap;
 	batch->launch.argv = arguments->words;
-	batch->launch.envp = make_environment(arguments, &batch->user);
+	note_request(batch);
+	batch->launch.envp = make_environment(batch, arguments);
 	batch->pids = calloc(arguments->count + 1, sizeof(*batch->pids));
 	if (!batch->launch.envp || !batch->pids)
 		return error_set(err, ENOMEM, "out of memory");
@@ -158,6 +178,7 @@ static int start_one(struct batch *batch, const struct report *report, struct er
 	autoclose int admitted = -1;
 	autoclose int event = -1;
 
+	note_request(batch);
 	if (batch->event >= 0) {
 		event = start.event = event_reopen(batch->event, err);
 		if (event < 0)
@@ -247,43 +268,58 @@ static int wait_for(pid_t pid)
 	return exit_status(status);
 }
 
-/* The first status that is not 0; -1 if a task did not get as far as to run. */
-static int wait_all(const struct batch *batch, struct report *report, struct error *err)
-{
-	int first = 0, status;
-	bool failed = false;
+struct outcome {
+	size_t ended;		/* how many, the oldest first */
+	int status;		/* the first that is not 0 */
+	bool failed;		/* a task did not get as far as to run: see err */
+};
 
-	for (report->slot = 0; report->slot < batch->nr; report->slot++) {
-		status = wait_for(batch->pids[report->slot]);
-		if (!failed && status)
-			failed = report_failed(report, err);
-		if (!first)
-			first = status;
+static void wait_oldest(const struct batch *batch, struct report *report,
+			struct outcome *outcome, struct error *err)
+{
+	int status;
+
+	report->slot = outcome->ended++;
+	status = wait_for(batch->pids[report->slot]);
+	if (status && !outcome->failed)
+		outcome->failed = report_failed(report, err);
+	if (!outcome->status)
+		outcome->status = status;
+}
+
+static int start_all(struct batch *batch, struct report *report, struct outcome *outcome,
+		     struct error *task_err, struct error *err)
+{
+	uint64_t parallel = batch->arguments->parallel;
+
+	while (batch->nr < batch->arguments->count) {
+		if (parallel && batch->nr - outcome->ended == parallel)
+			wait_oldest(batch, report, outcome, task_err);
+		report->slot = batch->nr;
+		if (start_one(batch, report, err))
+			return -1;
 	}
-	return failed ? -1 : first;
+	return 0;
 }
 
 static int run_attached(struct batch *batch, struct error *err)
 {
-	struct error start_error;
+	struct outcome outcome = {};
 	struct report report;
-	int status, failed = 0;
+	struct error task_err;
+	int failed;
 
 	if (report_open(&report, batch->arguments->count, err))
 		return -1;
 	signal(SIGINT, SIG_IGN);
 	signal(SIGQUIT, SIG_IGN);
-	while (!failed && batch->nr < batch->arguments->count) {
-		report.slot = batch->nr;
-		failed = start_one(batch, &report, &start_error);
-	}
-	status = wait_all(batch, &report, err);
+	failed = start_all(batch, &report, &outcome, &task_err, err);
+	while (outcome.ended < batch->nr)
+		wait_oldest(batch, &report, &outcome, &task_err);
 	report_close(&report);
-	if (failed && status >= 0) {
-		*err = start_error;
-		status = -1;
-	}
-	return status;
+	if (outcome.failed)
+		*err = task_err;
+	return failed || outcome.failed ? -1 : outcome.status;
 }
 
 static int prepare(struct context *ctx, int argc, char **argv, struct arguments *arguments,
@@ -334,7 +370,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 
 const struct command cmd_run = {
 	.object = "run",
-	.args = "GROUP [--event FILE|-] [--count N] [--detach] [--env NAME=VALUE]… [--no-premap] "
+	.args = "GROUP [--event FILE|-] [--count N] [--parallel N] [--detach] [--env NAME=VALUE]… [--no-premap] "
 		"[-- ARG…]",
 	.summary = "Start tasks in a group",
 	.help = "Tasks run as the group's owner in the group's cgroup, with the caller's standard "

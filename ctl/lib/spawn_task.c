@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "spawn.h"
@@ -36,19 +35,6 @@ static int arrange_descriptors(int *launch_fd, int event, struct error *err)
 	return spawn_close_others(keep, 2, err);
 }
 
-/*
- * Having changed its user the process would count as privileged, and its owner could not
- * read its own /proc/self. What this exposes until the memory is replaced is a copy of
- * a controller that holds no secret of anybody's.
- */
-static int make_dumpable(struct error *err)
-{
-	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))
-		return error_set(err, errno, "the task's /proc cannot be given to its owner: %s",
-				 strerror(errno));
-	return 0;
-}
-
 static void __attribute__((noreturn)) child(const struct task_start *start)
 {
 	struct launch launch = *start->launch;
@@ -56,7 +42,7 @@ static void __attribute__((noreturn)) child(const struct task_start *start)
 
 	spawn_reset_signals();
 	if (!arrange_descriptors(&launch.fd, start->event, &err) &&
-	    !user_become(start->user, &err) && !make_dumpable(&err))
+	    !user_become(start->user, &err))
 		(void)!launch_enter(&launch, &err);
 	report_fail(&err);
 }

@@ -17,6 +17,8 @@
 #define COPPICE_ENV_CHECKPOINT	"COPPICE_CHECKPOINT_ON"
 /* Set in a task's environment: descriptor with its event. */
 #define COPPICE_ENV_EVENT	"COPPICE_EVENT_FD"
+/* Set in a task's environment: CLOCK_MONOTONIC when it was asked for, in nanoseconds. */
+#define COPPICE_ENV_REQUEST	"COPPICE_REQUEST_NS"
 
 #define COPPICE_RECORD_MAGIC	0x31434352u	/* "RCC1" */
 #define COPPICE_ARGS_MAGIC	0x31434341u	/* "ACC1" */

@@ -88,6 +88,11 @@ int coppice_resume(const struct coppice_task_args *args)
 	restore_thread(state);
 	restore_signals(state);
 	raw_call(SYS_prctl, PR_SET_NAME, state->record.comm);
+	/*
+	 * The launcher changed its user, so its memory was nobody's to look at. Now it
+	 * is gone, and what is here is the owner's.
+	 */
+	raw_call(SYS_prctl, PR_SET_DUMPABLE, 1);
 	coppice_task = args;
 	return 1;
 }

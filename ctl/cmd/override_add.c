@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0
+/* coppice override add GROUP ENDPOINT HANDLER */
+#include <limits.h>
+
+#include "cmd.h"
+#include "lib/cgroup.h"
+#include "lib/redirect.h"
+
+struct arguments {
+	const char *text[3];	/* group, endpoint, handler */
+	int nr;
+};
+
+static int option(int key, char *arg, void *data, struct error *err)
+{
+	struct arguments *arguments = data;
+
+	if (key != ARGP_KEY_ARG)
+		return 0;
+	if (arguments->nr == 3)
+		return error_usage(err, "'%.80s' is one argument too many: one override has one handler", arg);
+	arguments->text[arguments->nr++] = arg;
+	return 0;
+}
+
+/* The programs are attached with the group's first override. */
+static int attach(const struct context *ctx, const char *group, struct error *err)
+{
+	struct group_info info;
+	char path[PATH_MAX];
+
+	if (ctx->backend->group_get(group, &info, err))
+		return -1;
+	if (cgroup_path(info.cgroup, path, err))
+		return -1;
+	return redirect_attach(group, path, err);
+}
+
+static int run(struct context *ctx, int argc, char **argv, struct error *err)
+{
+	struct endpoint endpoint, handler;
+	struct arguments arguments = {};
+
+	if (cmd_parse(&cmd_override_add, argc, argv, option, &arguments, err))
+		return -1;
+	if (arguments.nr < 3)
+		return error_usage(err, "a GROUP, an ENDPOINT and a HANDLER are needed: web 198.18.0.5:80 127.0.0.1:8080, say");
+	/* All texts are understood before anything is changed. */
+	if (endpoint_parse(arguments.text[1], &endpoint, err) ||
+	    handler_parse(arguments.text[2], &handler, err) ||
+	    redirect_check(&endpoint, &handler, err))
+		return -1;
+	if (attach(ctx, arguments.text[0], err))
+		return -1;
+	return redirect_add(arguments.text[0], &endpoint, &handler, err);
+}
+
+const struct command cmd_override_add = {
+	.object = "override",
+	.verb = "add",
+	.args = "GROUP ENDPOINT HANDLER",
+	.summary = "Send a group's connections to an endpoint to a local handler",
+	.help = "ENDPOINT is ADDRESS[/LENGTH]:PORT, for IPv6 [ADDRESS[/LENGTH]]:PORT, "
+		"with * for any port; HANDLER is one address and port. TCP only. A port that "
+		"is named wins over *, then the longest prefix wins.",
+	.needs_backend = true,
+	.run = run,
+};

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0
+/* coppice override delete GROUP ENDPOINT */
+#include "cmd.h"
+#include "lib/redirect.h"
+
+struct arguments {
+	const char *text[2];	/* group, endpoint */
+	int nr;
+};
+
+static int option(int key, char *arg, void *data, struct error *err)
+{
+	struct arguments *arguments = data;
+
+	if (key != ARGP_KEY_ARG)
+		return 0;
+	if (arguments->nr == 2)
+		return error_usage(err, "'%.80s' is one argument too many: an override is named by GROUP and ENDPOINT", arg);
+	arguments->text[arguments->nr++] = arg;
+	return 0;
+}
+
+/* The group itself may be gone: what its pins hold can still be deleted. */
+static int run(struct context *ctx, int argc, char **argv, struct error *err)
+{
+	struct arguments arguments = {};
+	struct endpoint endpoint;
+
+	(void)ctx;
+	if (cmd_parse(&cmd_override_delete, argc, argv, option, &arguments, err))
+		return -1;
+	if (arguments.nr < 2)
+		return error_usage(err, "a GROUP and an ENDPOINT are needed, as `coppice override list` shows them");
+	if (endpoint_parse(arguments.text[1], &endpoint, err))
+		return -1;
+	return redirect_delete(arguments.text[0], &endpoint, err);
+}
+
+const struct command cmd_override_delete = {
+	.object = "override",
+	.verb = "delete",
+	.args = "GROUP ENDPOINT",
+	.summary = "Let a group's connections to an endpoint go there again",
+	.help = "Connections that are open stay with the handler.",
+	.run = run,
+};

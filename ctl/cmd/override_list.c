@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0
+/* coppice override list [GROUP] */
+#include <errno.h>
+
+#include "cmd.h"
+#include "lib/redirect.h"
+
+static const struct column columns[] = {
+	{ "group", "GROUP", COLUMN_TEXT },
+	{ "endpoint", "ENDPOINT", COLUMN_TEXT },
+	{ "handler", "HANDLER", COLUMN_TEXT },
+	{ "redirected", "REDIRECTED", COLUMN_NUMBER },
+	{}
+};
+
+static int option(int key, char *arg, void *data, struct error *err)
+{
+	const char **group = data;
+
+	if (key != ARGP_KEY_ARG)
+		return 0;
+	if (*group)
+		return error_usage(err, "'%.80s' is one argument too many: give one GROUP, or none for all", arg);
+	*group = arg;
+	return 0;
+}
+
+struct rows {
+	json_t *array;
+	struct error *err;
+};
+
+static int add_row(const struct override_info *info, void *data)
+{
+	struct rows *rows = data;
+	char endpoint[REDIRECT_TEXT_MAX], handler[REDIRECT_TEXT_MAX];
+
+	endpoint_format(&info->endpoint, endpoint);
+	endpoint_format(&info->handler, handler);
+	if (!json_array_append_new(rows->array,
+				   json_pack("{s:s, s:s, s:s, s:s, s:I}",
+					     "group", info->group, "endpoint", endpoint,
+					     "protocol", "tcp", "handler", handler,
+					     "redirected", (json_int_t)info->redirected)))
+		return 0;
+	return error_set(rows->err, ENOMEM, "out of memory");
+}
+
+static int run(struct context *ctx, int argc, char **argv, struct error *err)
+{
+	struct rows rows = { .array = json_array(), .err = err };
+	const char *group = NULL;
+	int result = -1;
+
+	if (!cmd_parse(&cmd_override_list, argc, argv, option, &group, err) &&
+	    !redirect_each(group, add_row, &rows, err))
+		result = output_rows(ctx, rows.array, columns, err);
+	json_decref(rows.array);
+	return result;
+}
+
+const struct command cmd_override_list = {
+	.object = "override",
+	.verb = "list",
+	.args = "[GROUP]",
+	.summary = "Show overrides and how many connections each has redirected",
+	.run = run,
+};
