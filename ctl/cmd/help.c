@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "lib/cleanup.h"
 
 #define WIDTH	80
 
@@ -96,16 +97,53 @@ static int unknown(const char *object, const char *verb, struct error *err)
 {
 	char names[256];
 
-	command_names(NULL, names, sizeof(names));
-	if (!command_find(object, NULL)) {
-		char verbs[256];
-
-		command_names(object, verbs, sizeof(verbs));
-		if (verbs[0])
+	if (verb && !command_find(object, NULL)) {
+		command_names(object, names, sizeof(names));
+		if (names[0])
 			return error_usage(err, "coppice %s has no verb '%.80s': there are %s",
-					   object, verb, verbs);
+					   object, verb, names);
 	}
+	command_names(NULL, names, sizeof(names));
 	return error_usage(err, "'%.80s' is no command of coppice: there are %s", object, names);
+}
+
+/* The table itself, for scripts and for the tests of man page and completion. */
+static json_t *describe_options(const struct argp_option *options)
+{
+	json_t *array = json_array();
+
+	for (; options && options->name; options++)
+		json_array_append_new(array, json_pack("{s:s, s:s?, s:s}", "name", options->name,
+						       "arg", options->arg, "doc", options->doc));
+	return array;
+}
+
+static json_t *describe_command(const struct command *command)
+{
+	return json_pack("{s:s, s:s?, s:s?, s:s, s:s?, s:o}", "object", command->object,
+			 "verb", command->verb, "args", command->args,
+			 "summary", command->summary, "help", command->help,
+			 "options", describe_options(command->options));
+}
+
+static bool is_meant(const struct command *command, const char *object, const char *verb)
+{
+	return command->summary && (!object || !strcmp(command->object, object)) &&
+	       (!verb || (command->verb && !strcmp(command->verb, verb)));
+}
+
+static int print_json(const struct context *ctx, const char *object, const char *verb,
+		      struct error *err)
+{
+	autojson json_t *array = json_array();
+	const struct command *const *command;
+
+	for (command = commands; *command; command++)
+		if (is_meant(*command, object, verb))
+			json_array_append_new(array, describe_command(*command));
+	if (!json_array_size(array))
+		return unknown(object, verb, err);
+	return output_rows(ctx, array, NULL, err);
 }
 
 int help_print(const struct context *ctx, const char *object, const char *verb,
@@ -114,7 +152,8 @@ int help_print(const struct context *ctx, const char *object, const char *verb,
 	const struct command *command;
 	char verbs[256];
 
-	(void)ctx;
+	if (ctx->json)
+		return print_json(ctx, object, verb, err);
 	if (!object) {
 		print_overview();
 		return EXIT_OK;

@@ -49,7 +49,8 @@ void command_names(const char *object, char *names, size_t size)
 	for (command = commands; *command; command++) {
 		const char *name = object ? (*command)->verb : (*command)->object;
 
-		if (!(*command)->summary || (object && strcmp((*command)->object, object)) ||
+		if (!name || !(*command)->summary ||
+		    (object && strcmp((*command)->object, object)) ||
 		    (!object && !is_last_of_object(command)))
 			continue;
 		len += snprintf(names + len, size - len, "%s%s", len ? ", " : "", name);

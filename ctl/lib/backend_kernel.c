@@ -152,6 +152,14 @@ static struct nl_msg *named_request(uint8_t cmd, int attr, const char *name, str
 	return msg;
 }
 
+/* The module's sentences are the same for all: say which one is meant. */
+static int name_it(int ret, const char *what, const char *name, struct error *err)
+{
+	if (ret && err->code != EPERM)
+		error_prefix(err, "%s %.63s", what, name);
+	return ret;
+}
+
 static int ask(struct nl_msg *msg, parse_fn parse, void *item, struct error *err)
 {
 	struct single single = { parse, item };
@@ -214,15 +222,21 @@ static int status(struct store_info *info, struct error *err)
  * Images.
  */
 
+static int image_load(const char *name, uid_t owner, const struct image *image,
+		      struct error *err)
+{
+	return name_it(device_load(name, owner, image, err), "image", name, err);
+}
+
 static int image_read(const char *name, struct image *image, struct error *err)
 {
-	return device_read(name, true, image, err);
+	return name_it(device_read(name, true, image, err), "image", name, err);
 }
 
 static int image_get(const char *name, struct image_info *info, struct error *err)
 {
-	return ask(named_request(COPPICE_CMD_IMAGE_GET, COPPICE_A_IMAGE_NAME, name, err),
-		   parse_image, info, err);
+	return name_it(ask(named_request(COPPICE_CMD_IMAGE_GET, COPPICE_A_IMAGE_NAME, name, err),
+			   parse_image, info, err), "image", name, err);
 }
 
 static int image_each(image_fn fn, void *data, struct error *err)
@@ -239,8 +253,8 @@ static int image_each(image_fn fn, void *data, struct error *err)
 
 static int image_delete(const char *name, struct error *err)
 {
-	return ask(named_request(COPPICE_CMD_IMAGE_DEL, COPPICE_A_IMAGE_NAME, name, err),
-		   NULL, NULL, err);
+	return name_it(ask(named_request(COPPICE_CMD_IMAGE_DEL, COPPICE_A_IMAGE_NAME, name, err),
+			   NULL, NULL, err), "image", name, err);
 }
 
 /*
@@ -261,13 +275,13 @@ static int group_add(const struct group_info *group, struct error *err)
 		nlmsg_free(msg);
 		return error_set(err, ENOMEM, "out of memory");
 	}
-	return ask(msg, NULL, NULL, err);
+	return name_it(ask(msg, NULL, NULL, err), "group", group->name, err);
 }
 
 static int group_get(const char *name, struct group_info *info, struct error *err)
 {
-	return ask(named_request(COPPICE_CMD_GROUP_GET, COPPICE_A_GROUP_NAME, name, err),
-		   parse_group, info, err);
+	return name_it(ask(named_request(COPPICE_CMD_GROUP_GET, COPPICE_A_GROUP_NAME, name, err),
+			   parse_group, info, err), "group", name, err);
 }
 
 static int group_each(group_fn fn, void *data, struct error *err)
@@ -284,8 +298,8 @@ static int group_each(group_fn fn, void *data, struct error *err)
 
 static int group_delete(const char *name, struct error *err)
 {
-	return ask(named_request(COPPICE_CMD_GROUP_DEL, COPPICE_A_GROUP_NAME, name, err),
-		   NULL, NULL, err);
+	return name_it(ask(named_request(COPPICE_CMD_GROUP_DEL, COPPICE_A_GROUP_NAME, name, err),
+			   NULL, NULL, err), "group", name, err);
 }
 
 static int task_each(const char *group, task_fn fn, void *data, struct error *err)
@@ -409,7 +423,7 @@ const struct backend backend_kernel = {
 	.name = "kernel",
 	.available = available,
 	.status = status,
-	.image_load = device_load,
+	.image_load = image_load,
 	.image_read = image_read,
 	.image_get = image_get,
 	.image_each = image_each,
