@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0
+# make            the module for this machine's kernel, the controller, the tests
+# make demo       the demo, in a guest
+# make check      all tests on all kernels; TESTS=PATTERN KERNELS="native 6.1 6.12 debug"
+# make bench      the benchmarks, in a guest
+# make lint       what tools can say of the module's sources
+# make install    into DESTDIR, below PREFIX
+#
+# What is built is in build/, what is downloaded in .cache/.
+
+BUILD := $(CURDIR)/build
+PREFIX ?= /usr/local
+DESTDIR ?=
+TESTS ?=
+KERNELS ?=
+
+# The running kernel's headers or, where another one runs, those of the latest
+# kernel that there are headers of.
+KERNEL_BUILD ?= $(firstword $(wildcard /lib/modules/$(shell uname -r)/build) \
+		  $(lastword $(sort $(wildcard /lib/modules/*/build))))
+
+module_sources := Kbuild $(shell find kmod include -name '*.[ch]')
+areas := $(patsubst selftests/%/Makefile,%,$(wildcard selftests/*/Makefile))
+
+all: module bpf ctl selftests
+
+deps:
+	@scripts/deps
+
+# In a copy, so that the compiler's leavings are all in build/.
+module: $(BUILD)/kmod/coppice.ko
+$(BUILD)/kmod/coppice.ko: $(module_sources)
+	@test -n "$(KERNEL_BUILD)" || { echo "no kernel headers: run scripts/deps" >&2; exit 1; }
+	mkdir -p $(@D)
+	rsync -rlt --delete --exclude='.*' --exclude='*.o' --exclude='*.ko' --exclude='*.mod*' \
+		--exclude=modules.order --exclude=Module.symvers Kbuild kmod include $(@D)/
+	$(MAKE) -C $(KERNEL_BUILD) M=$(@D) modules
+	touch $@
+
+bpf:
+	$(MAKE) -C bpf BUILD=$(BUILD)
+
+ctl: bpf
+	$(MAKE) -C ctl BUILD=$(BUILD) PREFIX=$(PREFIX)
+
+selftests: $(areas:%=selftests/%)
+$(areas:%=selftests/%): ctl
+	$(MAKE) -C $@ BUILD=$(BUILD)
+
+check: deps
+	$(MAKE) -j$(shell nproc) all
+	selftests/harness --tests '$(TESTS)' --kernels $(KERNELS)
+
+lint: deps
+	selftests/lint/lint_test
+
+demo: deps
+	$(MAKE) -j$(shell nproc) all
+	demo/run
+
+bench: deps
+	$(MAKE) -j$(shell nproc) all
+	selftests/bench/run
+
+install: all
+	install -D -m 644 $(BUILD)/kmod/coppice.ko $(DESTDIR)/lib/modules/$$($(MAKE) -s \
+		-C $(KERNEL_BUILD) kernelrelease)/updates/coppice.ko
+	$(MAKE) -C ctl BUILD=$(BUILD) PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) install
+
+# Kernels and downloads stay in .cache/.
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all deps module bpf ctl selftests check lint demo bench install clean $(areas:%=selftests/%)
