@@ -15,7 +15,7 @@ enum {
 };
 
 static const struct argp_option options[] = {
-	{ .name = "image", .key = OPTION_IMAGE, .arg = "IMAGE", .doc = "that the group's tasks share" },
+	{ .name = "image", .key = OPTION_IMAGE, .arg = "IMAGE", .doc = "image that the group's tasks share" },
 	{ .name = "owner", .key = OPTION_OWNER, .arg = "USER",
 	  .doc = "whom tasks run as (default: the image's owner)" },
 	{ .name = "cgroup", .key = OPTION_CGROUP, .arg = "PATH",
@@ -23,9 +23,9 @@ static const struct argp_option options[] = {
 	{ .name = "max-tasks", .key = OPTION_MAX_TASKS, .arg = "N",
 	  .doc = "most tasks at a time (default: no limit)" },
 	{ .name = "memory-max", .key = OPTION_MEMORY_MAX, .arg = "BYTES",
-	  .doc = "memory.max of the cgroup; K, M, G and T are understood" },
+	  .doc = "most memory of the group's cgroup (memory.max); K, M, G and T are understood" },
 	{ .name = "pids-max", .key = OPTION_PIDS_MAX, .arg = "N",
-	  .doc = "pids.max of the cgroup: most processes and threads" },
+	  .doc = "most processes and threads in the group's cgroup (pids.max)" },
 	{}
 };
 

@@ -33,7 +33,7 @@ static const struct argp_option options[] = {
 	{ .name = "output", .key = OPTION_OUTPUT, .arg = "FILE",
 	  .doc = "write the image to FILE, as image save does, instead of loading it" },
 	{ .name = "timeout", .key = OPTION_TIMEOUT, .arg = "SECONDS",
-	  .doc = "that the template has to reach its checkpoint (default: 60)" },
+	  .doc = "time that the template has to reach its checkpoint (default: 60)" },
 	{}
 };
 

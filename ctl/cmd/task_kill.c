@@ -158,8 +158,8 @@ const struct command cmd_task_kill = {
 	.verb = "kill",
 	.args = "GROUP|PID… [--signal SIGNAL]",
 	.summary = "Send a signal to tasks, or to all of a group",
-	.help = "A word that names a group means the group, also if it is a number. Processes that "
-		"are no tasks are not signalled.",
+	.help = "A word that names a group means all processes in the group's cgroup, also if the "
+		"word is a number. A process id is refused if it is no task's.",
 	.options = options,
 	.needs_backend = true,
 	.run = run,

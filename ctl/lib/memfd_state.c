@@ -12,19 +12,14 @@
 #include "memfd_state.h"
 #include "name.h"
 
-static const char *directory(void)
-{
-	const char *dir = secure_getenv("COPPICE_RUN_DIR");
-
-	return dir && *dir ? dir : "/run/coppice/memfd";
-}
+#define DIRECTORY	"/run/coppice/memfd"
 
 /* mkdir -p; all of it for root only. */
 static int make_directories(const char *sub, struct error *err)
 {
 	char path[PATH_MAX], *slash;
 
-	snprintf(path, sizeof(path), "%s/%s/", directory(), sub);
+	snprintf(path, sizeof(path), "%s/%s/", DIRECTORY, sub);
 	for (slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		if (mkdir(path, 0700) && errno != EEXIST)
@@ -42,7 +37,7 @@ int state_lock(struct error *err)
 
 	if (make_directories(STATE_IMAGES, err) || make_directories(STATE_GROUPS, err))
 		return -1;
-	snprintf(path, sizeof(path), "%s/lock", directory());
+	snprintf(path, sizeof(path), "%s/lock", DIRECTORY);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd >= 0 && !flock(fd, LOCK_EX))
 		return fd;
@@ -60,7 +55,7 @@ int state_next_id(int lock, uint32_t *id, struct error *err)
 		if (pwrite(lock, id, sizeof(*id), 0) == sizeof(*id))
 			return 0;
 	}
-	return error_set(err, errno, "%s/lock cannot be written: %s", directory(), strerror(errno));
+	return error_set(err, errno, "%s/lock cannot be written: %s", DIRECTORY, strerror(errno));
 }
 
 /* Names become paths, so they are checked here whoever checked them before. */
@@ -69,7 +64,7 @@ static int record_path(const char *kind, const char *name, char path[PATH_MAX],
 {
 	if (name_check(strcmp(kind, STATE_IMAGES) ? "a group" : "an image", name, err))
 		return -1;
-	snprintf(path, PATH_MAX, "%s/%s/%s.json", directory(), kind, name);
+	snprintf(path, PATH_MAX, "%s/%s/%s.json", DIRECTORY, kind, name);
 	return 0;
 }
 
@@ -103,7 +98,7 @@ int state_write(const char *kind, const char *name, const json_t *record, struct
 	if (record_path(kind, name, path, err))
 		return -1;
 	/* No name begins with a dot; the lock keeps others away. */
-	snprintf(temporary, sizeof(temporary), "%s/%s/.new", directory(), kind);
+	snprintf(temporary, sizeof(temporary), "%s/%s/.new", DIRECTORY, kind);
 	if (!json_dump_file(record, temporary, JSON_INDENT(2)) && !rename(temporary, path))
 		return 0;
 	error_set(err, errno, "%s cannot be written: %s", path, strerror(errno));
@@ -154,7 +149,7 @@ int state_each(const char *kind, state_fn fn, void *data, struct error *err)
 	char path[PATH_MAX];
 	int nr, i, result;
 
-	snprintf(path, sizeof(path), "%s/%s", directory(), kind);
+	snprintf(path, sizeof(path), "%s/%s", DIRECTORY, kind);
 	nr = scandir(path, &entries, is_record, alphasort);
 	if (nr < 0)
 		return errno == ENOENT ? 0 :

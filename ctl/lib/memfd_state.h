@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the memfd backend knows, as JSON files: images/NAME.json and groups/NAME.json below
- * /run/coppice/memfd (or $COPPICE_RUN_DIR), all under one lock. A file is replaced as a
- * whole or not at all.
+ * /run/coppice/memfd, all under one lock. A file is replaced as a whole or not at all.
  */
 #ifndef COPPICE_MEMFD_STATE_H
 #define COPPICE_MEMFD_STATE_H
