@@ -32,26 +32,34 @@ struct site {
 	int signals;		/* signalfd, or -1 */
 };
 
+static int lock_cgroup(struct site *site, const char *name, struct error *err)
+{
+	site->fd = cgroup_open(site->cgroup, err);
+	if (site->fd < 0)
+		return -1;
+	if (!flock(site->fd, LOCK_EX | LOCK_NB))
+		return 0;
+	close(site->fd);
+	site->fd = -1;
+	return error_set(err, EBUSY, "an image %s is being built already: wait for that build, or choose another name",
+			 name);
+}
+
+/* Once more if one was left by a build whose controller was killed. */
 static int take_cgroup(struct site *site, const char *name, struct error *err)
 {
 	const struct cgroup_limits none = {};
 	bool made;
 
-	if (cgroup_make(site->cgroup, &none, &made, err))
-		return -1;
-	site->fd = cgroup_open(site->cgroup, err);
-	if (site->fd < 0)
-		return -1;
-	if (flock(site->fd, LOCK_EX | LOCK_NB)) {
+	do {
+		if (cgroup_make(site->cgroup, &none, &made, err) || lock_cgroup(site, name, err))
+			return -1;
+		if (made)
+			return 0;
 		close(site->fd);
 		site->fd = -1;
-		return error_set(err, EBUSY, "an image %s is being built already: wait for that build, or choose another name",
-				 name);
-	}
-	if (made)
-		return 0;
-	/* Of a build whose controller was killed. */
-	return redirect_detach(site->group, err) || cgroup_signal(site->cgroup, SIGKILL, err) ? -1 : 0;
+	} while (!build_prune(site->group, err));
+	return -1;
 }
 
 static int open_site(const struct build *build, struct site *site, struct error *err)

@@ -11,6 +11,7 @@
 #include "cleanup.h"
 
 #define DESTROY_MS	10000	/* that killed processes are given to vanish */
+#define SIGNAL_PASSES	64
 
 struct pid_list {
 	pid_t *pids;
@@ -87,7 +88,11 @@ int cgroup_pids(const char *cgroup, pid_t **pids, size_t *nr, struct error *err)
 	return 0;
 }
 
-/* All at once, so that nobody forks away from it; by the kernel from 5.14 on. */
+/*
+ * All at once, so that nobody forks away from it. Only for a cgroup that is removed then:
+ * some kernels also kill whoever is later forked into it by CLONE_INTO_CGROUP, as they compare
+ * its count of kills with that of the parent's cgroup.
+ */
 static bool kill_tree(const char *cgroup)
 {
 	char path[PATH_MAX], file[PATH_MAX];
@@ -101,20 +106,43 @@ static bool kill_tree(const char *cgroup)
 	return fd >= 0 && write(fd, "1", 1) == 1;
 }
 
+/* *others counts those that were not in @before. */
+static int signal_all(const struct pid_list *before, const struct pid_list *now, int sig,
+		      size_t *others, struct error *err)
+{
+	size_t i, j;
+
+	*others = 0;
+	for (i = 0; i < now->nr; i++) {
+		for (j = 0; j < before->nr && before->pids[j] != now->pids[i]; j++)
+			;
+		if (j < before->nr)
+			continue;
+		++*others;
+		if (kill(now->pids[i], sig) && errno != ESRCH)
+			return error_set(err, errno, "process %d cannot be signalled: %s",
+					 now->pids[i], strerror(errno));
+	}
+	return 0;
+}
+
+/* Again until there is nobody new: processes may fork while others are signalled. */
 int cgroup_signal(const char *cgroup, int sig, struct error *err)
 {
-	autofree pid_t *pids = NULL;
-	size_t nr, i;
+	struct pid_list before = {}, now;
+	size_t others = 1;
+	int pass, ret = 0;
 
-	if (sig == SIGKILL && kill_tree(cgroup))
-		return 0;
-	if (cgroup_pids(cgroup, &pids, &nr, err))
-		return -1;
-	for (i = 0; i < nr; i++)
-		if (kill(pids[i], sig) && errno != ESRCH)
-			return error_set(err, errno, "process %d cannot be signalled: %s",
-					 pids[i], strerror(errno));
-	return 0;
+	for (pass = 0; !ret && others && pass < SIGNAL_PASSES; pass++) {
+		ret = cgroup_pids(cgroup, &now.pids, &now.nr, err);
+		if (ret)
+			break;
+		ret = signal_all(&before, &now, sig, &others, err);
+		free(before.pids);
+		before = now;
+	}
+	free(before.pids);
+	return ret;
 }
 
 /* Deepest first. Returns 0, or -1 with errno. */
@@ -152,7 +180,7 @@ int cgroup_destroy(const char *cgroup, struct error *err)
 	int waited;
 
 	for (waited = 0; waited < DESTROY_MS; waited += 2) {
-		if (cgroup_signal(cgroup, SIGKILL, err))
+		if (!kill_tree(cgroup) && cgroup_signal(cgroup, SIGKILL, err))
 			return -1;
 		if (!cgroup_remove(cgroup, err) || err->code != EBUSY)
 			break;

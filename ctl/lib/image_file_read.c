@@ -59,7 +59,8 @@ static int open_elf(struct input *in, struct error *err)
 	if (header.e_phentsize != sizeof(Elf64_Phdr) || header.e_shnum ||
 	    elf_getphdrnum(in->elf, &in->nr) || in->nr > IMAGE_SEGMENTS_MAX + 1)
 		return error_set(err, ENOEXEC, "its table of segments is not an image's: it was damaged, or written by another program");
-	if (header.e_phoff > in->size ||
+	/* libelf counts only those that the file has. */
+	if (header.e_phnum != in->nr || header.e_phoff > in->size ||
 	    in->nr * sizeof(Elf64_Phdr) > in->size - header.e_phoff)
 		return error_set(err, ENOEXEC, "it ends within its table of segments: the file is truncated");
 	return 0;
@@ -180,7 +181,8 @@ static int read_image(struct input *in, const char *path, struct image *image,
 	GElf_Phdr note = {};
 
 	if (open_file(in, path, err) || open_elf(in, err) || map_file(in, image, err) ||
-	    take_segments(in, image, &note, err) || read_notes(in, &note, image, err))
+	    take_segments(in, image, &note, err) || image_segments_valid(image, err) ||
+	    read_notes(in, &note, image, err))
 		return -1;
 	return image_valid(image, err);
 }

@@ -38,7 +38,7 @@ static int check_segment(const struct image_segment *segment, uint64_t floor,
 	return 0;
 }
 
-static int check_segments(const struct image *image, struct error *err)
+int image_segments_valid(const struct image *image, struct error *err)
 {
 	uint64_t floor = 0, pages = 0;
 	size_t i;
@@ -91,7 +91,7 @@ static int check_span(const struct image *image, const char *name,
 
 int image_valid(const struct image *image, struct error *err)
 {
-	if (check_segments(image, err))
+	if (image_segments_valid(image, err))
 		return -1;
 	if (!allows(image, image->entry, PROT_EXEC))
 		return error_set(err, ENOEXEC, "its entry %#" PRIx64 " is in no executable segment",

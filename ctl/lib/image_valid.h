@@ -9,7 +9,8 @@
 #define IMAGE_SEGMENTS_MAX	16384	/* the module's limits */
 #define IMAGE_PAGES_MAX		(1UL << 24)
 
-/* Segments must be sorted. Refuses with the first reason. */
+/* Refuse with the first reason. The first only looks at the segments. */
+int __must_check image_segments_valid(const struct image *image, struct error *err);
 int __must_check image_valid(const struct image *image, struct error *err);
 
 #endif /* COPPICE_IMAGE_VALID_H */
