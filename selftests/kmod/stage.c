@@ -25,6 +25,8 @@ unsigned char *stage_mapping;
 const unsigned char stage_text[STAGE_PAGES * STAGE_PAGE]
 	__attribute__((aligned(4096))) = { [0 ... STAGE_PAGES * STAGE_PAGE - 1] = 0x5a };
 
+void (*stage_prepare)(void);
+
 static void fill(unsigned char *prop, unsigned char salt)
 {
 	size_t i;
@@ -83,6 +85,8 @@ void stage_main(int argc, char **argv)
 	if (stage_mapping == MAP_FAILED)
 		exit(98);
 	fill(stage_mapping, 97);
+	if (stage_prepare)
+		stage_prepare();
 	if (coppice_checkpoint() != COPPICE_TASK)
 		exit(97);
 	task_argc = coppice_args(&task_argv);
@@ -154,20 +158,23 @@ int stage_clear(const char *name, struct error *err)
 	return backend_kernel.image_delete(name, err);
 }
 
-static void enter(struct launch *launch, uid_t owner)
+void stage_launch(struct launch *launch, uid_t owner, const char *group, const char *role,
+		  const char *argument)
 {
+	char *argv[] = { (char *)group, (char *)role, (char *)argument, NULL };
 	struct error err;
 
+	launch->argv = argv;
+	launch->envp = environ;
 	if (owner && (setgid(owner) || setuid(owner)))
 		_exit(94);
-	launch_enter(launch, &err);
+	(void)!launch_enter(launch, &err);
 	fprintf(stderr, "# %s\n", err.text);
 	_exit(125);
 }
 
 pid_t stage_enter(const char *group, const char *role, const char *argument, struct error *err)
 {
-	char *argv[] = { (char *)group, (char *)role, (char *)argument, NULL };
 	struct launch launch = {};
 	struct group_info info;
 	pid_t pid;
@@ -175,11 +182,9 @@ pid_t stage_enter(const char *group, const char *role, const char *argument, str
 	if (backend_kernel.group_get(group, &info, err) ||
 	    backend_kernel.launch_open(group, &launch, err))
 		return -1;
-	launch.argv = argv;
-	launch.envp = environ;
 	pid = fork();
 	if (!pid)
-		enter(&launch, info.owner);
+		stage_launch(&launch, info.owner, group, role, argument);
 	backend_kernel.launch_close(&launch);
 	return pid;
 }

@@ -30,6 +30,9 @@ struct role {
 
 extern const struct role roles[];	/* ends with a name of NULL */
 
+/* What a template does before its checkpoint, if anything. */
+extern void (*stage_prepare)(void);
+
 /* In a template: sets the props up and checkpoints, and plays its role in a task. */
 void stage_main(int argc, char **argv);
 
@@ -50,6 +53,9 @@ int stage_clear(const char *name, struct error *err);
 
 /* Start a task of @group that plays @role with one argument (may be NULL); its pid. */
 pid_t stage_enter(const char *group, const char *role, const char *argument, struct error *err);
+/* In the child: as @owner, enter by @launch and play; does not return. */
+void stage_launch(struct launch *launch, uid_t owner, const char *group, const char *role,
+		  const char *argument) __attribute__((noreturn));
 /* Start it and wait: its exit status, or 128 + signal. */
 int stage_play(const char *group, const char *role, const char *argument);
 int stage_wait(pid_t pid);
