@@ -430,6 +430,37 @@ static int pack(const struct image *image, size_t *len, struct error *err)
 	return ret;
 }
 
+/* Notes that end where memory ends: one byte too far is a signal. */
+static unsigned char *at_the_edge(const void *notes, size_t len)
+{
+	size_t room = (len + PAGE - 1) & ~(PAGE - 1UL);
+	unsigned char *map = mmap(NULL, room + PAGE, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	mprotect(map + room, PAGE, PROT_NONE);
+	return memcpy(map + room - len, notes, len);
+}
+
+TEST_F(file, notes_are_read_within_their_bounds)
+{
+	struct image image = {};
+	struct error err = {};
+	unsigned char *edge;
+	void *notes = NULL;
+	size_t full, len;
+
+	ASSERT_EQ(0, image_notes_pack(&self->sample.image, &notes, &full, &err));
+	for (len = 12; len < full; len++) {
+		edge = at_the_edge(notes, len);
+		/* Its own word on its size is right, as hostile notes would have it. */
+		*(any_u32 *)(edge + 8) = len;
+		EXPECT_EQ(-1, image_notes_unpack(&image, edge, len, &err)) { TH_LOG("%zu", len); }
+		image_free(&image);
+		munmap((void *)((uintptr_t)edge & ~(PAGE - 1UL)), 2 * PAGE);
+	}
+	free(notes);
+}
+
 TEST_F(file, names_that_do_not_fit_are_left_out)
 {
 	static char name[4001];
