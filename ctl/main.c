@@ -117,13 +117,12 @@ static int no_verb(const struct invocation *call, struct error *err)
 	command_names(call->object, names, sizeof(names));
 	if (!names[0]) {
 		command_names(NULL, names, sizeof(names));
-		return error_usage(err, "'%.80s' is no command of coppice: there are %s",
-				   call->object, names);
+		return error_usage(err, "'%.80s' is no command: there are %s", call->object, names);
 	}
 	if (!call->verb)
-		return error_usage(err, "coppice %s needs a verb: there are %s", call->object, names);
-	return error_usage(err, "coppice %s has no verb '%.80s': there are %s", call->object,
-			   call->verb, names);
+		return error_usage(err, "%s needs a verb: there are %s", call->object, names);
+	return error_usage(err, "%s has no verb '%.80s': there are %s", call->object, call->verb,
+			   names);
 }
 
 /* Fills in everything; *command is NULL if only help or the version is wanted. */

@@ -15,11 +15,13 @@ enum {
 };
 
 static const struct argp_option options[] = {
-	{ .name = "image", .key = OPTION_IMAGE, .arg = "IMAGE", .doc = "image that the group's tasks share" },
+	{ .name = "image", .key = OPTION_IMAGE, .arg = "IMAGE",
+	  .doc = "image that the group's tasks share" },
 	{ .name = "owner", .key = OPTION_OWNER, .arg = "USER",
 	  .doc = "whom tasks run as (default: the image's owner)" },
 	{ .name = "cgroup", .key = OPTION_CGROUP, .arg = "PATH",
-	  .doc = "cgroup of the tasks below the cgroup v2 mount, made if it is missing and kept when the group is deleted (default: /coppice/NAME)" },
+	  .doc = "cgroup of the tasks below the cgroup v2 mount, made if it is missing and "
+		 "kept when the group is deleted (default: /coppice/NAME)" },
 	{ .name = "max-tasks", .key = OPTION_MAX_TASKS, .arg = "N",
 	  .doc = "most tasks at a time (default: no limit)" },
 	{ .name = "memory-max", .key = OPTION_MEMORY_MAX, .arg = "BYTES",
@@ -59,7 +61,8 @@ static int option(int key, char *arg, void *data, struct error *err)
 		arguments->cgroup = arg;
 		return 0;
 	case OPTION_MAX_TASKS:
-		return number_parse("a number of tasks", arg, INT32_MAX, &arguments->max_tasks, err);
+		return number_parse("a number of tasks", arg, INT32_MAX, &arguments->max_tasks,
+				    err);
 	case OPTION_MEMORY_MAX:
 		return bytes_parse("an amount of memory", arg, &arguments->limits.memory_max, err);
 	case OPTION_PIDS_MAX:

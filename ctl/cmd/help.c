@@ -100,11 +100,11 @@ static int unknown(const char *object, const char *verb, struct error *err)
 	if (verb && !command_find(object, NULL)) {
 		command_names(object, names, sizeof(names));
 		if (names[0])
-			return error_usage(err, "coppice %s has no verb '%.80s': there are %s",
+			return error_usage(err, "%s has no verb '%.80s': there are %s",
 					   object, verb, names);
 	}
 	command_names(NULL, names, sizeof(names));
-	return error_usage(err, "'%.80s' is no command of coppice: there are %s", object, names);
+	return error_usage(err, "'%.80s' is no command: there are %s", object, names);
 }
 
 /* The table itself, for scripts and for the tests of man page and completion. */

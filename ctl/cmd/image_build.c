@@ -21,15 +21,19 @@ enum {
 
 static const struct argp_option options[] = {
 	{ .name = "owner", .key = OPTION_OWNER, .arg = "USER",
-	  .doc = "whom the template runs as and the image belongs to (default: who called sudo, else nobody)" },
+	  .doc = "whom the template runs as and the image belongs to (default: who called "
+		 "sudo, else nobody)" },
 	{ .name = "python", .key = OPTION_PYTHON, .arg = "FILE:HANDLER",
 	  .doc = "the template is Python with this function, called as HANDLER(event, context)" },
 	{ .name = "warm", .key = OPTION_WARM, .arg = "EVENT.json",
-	  .doc = "call the Python function with this event before the checkpoint; may be repeated" },
+	  .doc = "call the Python function with this event before the checkpoint; may be "
+		 "repeated" },
 	{ .name = "checkpoint-on", .key = OPTION_CHECKPOINT, .arg = "stdin",
-	  .doc = "for a program that links nothing of ours: checkpoint when it first reads standard input" },
+	  .doc = "for a program that links nothing of ours: checkpoint when it first reads "
+		 "standard input" },
 	{ .name = "override", .key = OPTION_OVERRIDE, .arg = "ENDPOINT=HANDLER",
-	  .doc = "send the template's connections to ENDPOINT to a local HANDLER; may be repeated" },
+	  .doc = "send the template's connections to ENDPOINT to a local HANDLER; may be "
+		 "repeated" },
 	{ .name = "output", .key = OPTION_OUTPUT, .arg = "FILE",
 	  .doc = "write the image to FILE, as image save does, instead of loading it" },
 	{ .name = "timeout", .key = OPTION_TIMEOUT, .arg = "SECONDS",
@@ -57,7 +61,8 @@ static int add_override(struct arguments *arguments, char *text, struct error *e
 	int ret;
 
 	if (arguments->nr_overrides == sizeof(arguments->overrides) / sizeof(*override))
-		return error_usage(err, "there are more than %zu overrides", arguments->nr_overrides);
+		return error_usage(err, "there are more than %zu overrides",
+				   arguments->nr_overrides);
 	if (!equals)
 		return error_usage(err, "'%.80s' is no override: give ENDPOINT=HANDLER, like 198.18.0.5:80=127.0.0.1:8080",
 				   text);
@@ -87,6 +92,13 @@ static int argument(struct arguments *arguments, const char *arg, struct error *
 	return name_check("an image", arg, err);
 }
 
+static int check_stdin(const char *arg, struct error *err)
+{
+	if (strcmp(arg, "stdin"))
+		return error_usage(err, "--checkpoint-on knows stdin only, not '%.80s'", arg);
+	return 0;
+}
+
 static int option(int key, char *arg, void *data, struct error *err)
 {
 	struct arguments *arguments = data;
@@ -102,14 +114,15 @@ static int option(int key, char *arg, void *data, struct error *err)
 		return add_word(arguments->warm, &arguments->nr_warm, arg, err);
 	case OPTION_CHECKPOINT:
 		arguments->on_stdin = true;
-		return strcmp(arg, "stdin") ? error_usage(err, "--checkpoint-on knows stdin only, not '%.80s'", arg) : 0;
+		return check_stdin(arg, err);
 	case OPTION_OVERRIDE:
 		return add_override(arguments, arg, err);
 	case OPTION_OUTPUT:
 		arguments->output = arg;
 		return 0;
 	case OPTION_TIMEOUT:
-		return number_parse("a number of seconds", arg, TIMEOUT_MAX, &arguments->timeout, err);
+		return number_parse("a number of seconds", arg, TIMEOUT_MAX,
+				    &arguments->timeout, err);
 	default:
 		return argument(arguments, arg, err);
 	}

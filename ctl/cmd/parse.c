@@ -105,7 +105,8 @@ static int only_word(int key, char *arg, void *data, struct error *err)
 
 	(void)key;
 	if (*word)
-		return error_usage(err, "'%.80s' is one argument too many after '%.80s'", arg, *word);
+		return error_usage(err, "'%.80s' is one argument too many after '%.80s'", arg,
+				   *word);
 	*word = arg;
 	return 0;
 }

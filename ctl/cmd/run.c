@@ -21,11 +21,15 @@
 
 extern char **environ;
 
-enum { OPTION_EVENT = 256, OPTION_COUNT, OPTION_PARALLEL, OPTION_DETACH, OPTION_ENV, OPTION_NO_PREMAP };
+enum {
+	OPTION_EVENT = 256, OPTION_COUNT, OPTION_PARALLEL, OPTION_DETACH, OPTION_ENV,
+	OPTION_NO_PREMAP,
+};
 
 static const struct argp_option options[] = {
 	{ .name = "event", .key = OPTION_EVENT, .arg = "FILE",
-	  .doc = "hand each task the content of FILE (-: standard input) at the descriptor in COPPICE_EVENT_FD" },
+	  .doc = "hand each task the content of FILE (-: standard input) at the descriptor in "
+		 "COPPICE_EVENT_FD" },
 	{ .name = "count", .key = OPTION_COUNT, .arg = "N", .doc = "start N tasks (default: 1)" },
 	{ .name = "parallel", .key = OPTION_PARALLEL, .arg = "N",
 	  .doc = "let at most N of them run at a time (default: all)" },
@@ -180,9 +184,10 @@ static int start_one(struct batch *batch, const struct report *report, struct er
 
 	note_request(batch);
 	if (batch->event >= 0) {
-		event = start.event = event_reopen(batch->event, err);
+		event = event_reopen(batch->event, err);
 		if (event < 0)
 			return -1;
+		start.event = event;
 	}
 	if (batch->ctx->backend->admit) {
 		admitted = batch->ctx->backend->admit(batch->group.name, err);
@@ -211,7 +216,9 @@ static int print_pids(const struct batch *batch, struct error *err)
 	}
 	if (batch->ctx->json)
 		return output_rows(batch->ctx, pids, NULL, err);
-	return fflush(stdout) ? error_set(err, errno, "the output cannot be written: %s", strerror(errno)) : 0;
+	if (fflush(stdout))
+		return error_set(err, errno, "the output cannot be written: %s", strerror(errno));
+	return 0;
 }
 
 static int start_and_confirm(struct batch *batch, struct error *err)
@@ -330,7 +337,8 @@ static int prepare(struct context *ctx, int argc, char **argv, struct arguments 
 	if (cmd_parse(&cmd_run, argc, argv, option, arguments, err))
 		return -1;
 	if (!arguments->group)
-		return error_usage(err, "the name of the GROUP is missing: coppice run %s", cmd_run.args);
+		return error_usage(err, "the name of the GROUP is missing: coppice run %s",
+				   cmd_run.args);
 	if (!arguments->count)
 		return error_usage(err, "--count 0 starts nothing: give 1 or more");
 	return 0;
@@ -370,8 +378,8 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 
 const struct command cmd_run = {
 	.object = "run",
-	.args = "GROUP [--event FILE|-] [--count N] [--parallel N] [--detach] [--env NAME=VALUE]… [--no-premap] "
-		"[-- ARG…]",
+	.args = "GROUP [--event FILE|-] [--count N] [--parallel N] [--detach] "
+		"[--env NAME=VALUE]… [--no-premap] [-- ARG…]",
 	.summary = "Start tasks in a group",
 	.help = "Tasks run as the group's owner in the group's cgroup, with the caller's standard "
 		"input, output and error and working directory, and its environment without LD_* "

@@ -183,7 +183,8 @@ static int put_stray(const struct stray *stray, void *data, struct error *err)
 	else if (deleted)
 		snprintf(text, sizeof(text), "%s %s: deleted", kind, stray->name);
 	else
-		snprintf(text, sizeof(text), "%s %s: not deleted: %s", kind, stray->name, err->text);
+		snprintf(text, sizeof(text), "%s %s: not deleted: %s", kind, stray->name,
+			 err->text);
 	strays->failed |= strays->prune && !deleted;
 	return json_array_append_new(strays->array,
 				     json_pack("{s:s, s:s, s:b, s:s}", "kind", kind,

@@ -15,7 +15,8 @@ const struct command *const commands[] = {
 const struct argp_option global_options[] = {
 	{ .name = "json", .key = 'j', .doc = "print JSON, errors too" },
 	{ .name = "backend", .key = 'b', .arg = "kernel|memfd",
-	  .doc = "where images and groups live: in the module, or in sealed memfds without it (default: kernel if the module is loaded)" },
+	  .doc = "where images and groups live: in the module, or in sealed memfds without it "
+		 "(default: kernel if the module is loaded)" },
 	{ .name = "help", .key = 'h', .doc = "explain the command instead of running it" },
 	{ .name = "version", .key = 'V', .doc = "print the version" },
 	{}

@@ -42,7 +42,8 @@ static int parse_signal(const char *text, int *sig, struct error *err)
 	for (*sig = 1; *sig < SIGRTMIN; ++*sig)
 		if (sigabbrev_np(*sig) && !strcasecmp(sigabbrev_np(*sig), name))
 			return 0;
-	return error_usage(err, "'%.80s' is no signal: give a name like TERM or KILL, or a number", text);
+	return error_usage(err, "'%.80s' is no signal: give a name like TERM or KILL, or a number",
+			   text);
 }
 
 static int option(int key, char *arg, void *data, struct error *err)

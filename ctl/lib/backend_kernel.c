@@ -209,7 +209,9 @@ static int dump(uint8_t cmd, int filter, const char *text, struct list *list,
 		list->nr = 0;
 		ret = netlink_call(control(err), msg, on_list, list, err);
 	}
-	return ret > 0 ? error_set(err, EAGAIN, "the list changed each time while it was read: try again") : ret;
+	if (ret > 0)
+		return error_set(err, EAGAIN, "the list changed each time while it was read: try again");
+	return ret;
 }
 
 static int status(struct store_info *info, struct error *err)

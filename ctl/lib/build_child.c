@@ -71,8 +71,8 @@ static int die_with(pid_t parent, struct error *err)
 }
 
 /* All that becomes the template is done here, in this order. */
-static void __attribute__((noreturn)) build_child(const struct build *build, char **environment,
-						   int record, pid_t parent)
+static void __attribute__((noreturn))
+build_child(const struct build *build, char **environment, int record, pid_t parent)
 {
 	struct error err = {};
 	sigset_t none;

@@ -34,6 +34,11 @@ static bool is_dir(const struct dirent *entry)
 	return entry->d_type == DT_DIR && entry->d_name[0] != '.';
 }
 
+static bool path_below(const char *path, const struct dirent *entry, char below[PATH_MAX])
+{
+	return snprintf(below, PATH_MAX, "%s/%s", path, entry->d_name) < PATH_MAX;
+}
+
 static int read_procs(const char *path, struct pid_list *list, struct error *err)
 {
 	autofclose FILE *procs = NULL;
@@ -41,7 +46,8 @@ static int read_procs(const char *path, struct pid_list *list, struct error *err
 	pid_t pid;
 
 	if (snprintf(file, sizeof(file), "%s/cgroup.procs", path) >= (int)sizeof(file))
-		return error_set(err, ENAMETOOLONG, "the cgroup %.80s… is nested too deeply", path);
+		return error_set(err, ENAMETOOLONG, "the cgroup %.80s… is nested too deeply",
+				 path);
 	procs = fopen(file, "re");
 	if (!procs)
 		return errno == ENOENT || errno == ENODEV ? 0 :
@@ -61,8 +67,7 @@ static int read_tree(const char *path, struct pid_list *list, struct error *err)
 	if (read_procs(path, list, err))
 		return -1;
 	while (dir && (entry = readdir(dir))) {
-		if (!is_dir(entry) ||
-		    snprintf(below, sizeof(below), "%s/%s", path, entry->d_name) >= (int)sizeof(below))
+		if (!is_dir(entry) || !path_below(path, entry, below))
 			continue;
 		if (read_tree(below, list, err))
 			return -1;
@@ -153,8 +158,7 @@ static int remove_tree(const char *path)
 	char below[PATH_MAX];
 
 	while (dir && (entry = readdir(dir))) {
-		if (!is_dir(entry) ||
-		    snprintf(below, sizeof(below), "%s/%s", path, entry->d_name) >= (int)sizeof(below))
+		if (!is_dir(entry) || !path_below(path, entry, below))
 			continue;
 		if (remove_tree(below))
 			return -1;

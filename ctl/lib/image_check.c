@@ -15,8 +15,10 @@
  * what only the kernel uses, what a hypervisor adds, and mitigations.
  */
 static const uint32_t ignored_bits[IMAGE_CPU_WORDS] = {
-	/* 1.ecx: DTES64 MONITOR DS-CPL VMX SMX EIST TM2 CNXT-ID SDBG xTPR PDCM PCID DCA x2APIC
-	 * TSC-deadline hypervisor */
+	/*
+	 * 1.ecx: DTES64 MONITOR DS-CPL VMX SMX EIST TM2 CNXT-ID SDBG xTPR PDCM PCID DCA x2APIC
+	 * TSC-deadline hypervisor
+	 */
 	[0] = 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6 | 1u << 7 | 1u << 8 | 1u << 10 |
 	      1u << 11 | 1u << 14 | 1u << 15 | 1u << 17 | 1u << 18 | 1u << 21 | 1u << 24 | 1u << 31,
 	/* 1.edx: all but FPU TSC CX8 CMOV CLFSH MMX FXSR SSE SSE2 */

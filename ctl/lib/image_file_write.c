@@ -183,7 +183,9 @@ static int write_content(struct output *out, struct error *err)
 			return -1;
 		offset += segment->len;
 	}
-	return fsync(out->fd) ? error_set(err, errno, "it cannot be written: %s", strerror(errno)) : 0;
+	if (fsync(out->fd))
+		return error_set(err, errno, "it cannot be written: %s", strerror(errno));
+	return 0;
 }
 
 static int write_image(const struct image *image, int fd, struct error *err)

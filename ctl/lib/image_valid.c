@@ -32,7 +32,8 @@ static int check_segment(const struct image_segment *segment, uint64_t floor,
 	if (!in_user_space(segment->start, segment->len))
 		return refuse(segment->start, "reaches into the kernel's addresses", err);
 	if (segment->start < floor)
-		return refuse(segment->start, "overlaps the one before it, or is out of order", err);
+		return refuse(segment->start, "overlaps the one before it, or is out of order",
+			      err);
 	if (segment->prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC))
 		return refuse(segment->start, "has an unknown protection", err);
 	return 0;

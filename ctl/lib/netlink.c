@@ -261,7 +261,7 @@ int netlink_events(struct netlink *netlink, netlink_fn fn, void *data, struct er
 	nl_cb_put(cb);
 	if (exchange.failed)
 		return -1;
-	return error_set(err, EIO, ret == -NLE_NOMEM ?
-			 "events came faster than they were read and some were lost: start monitor again" :
-			 "events cannot be received: %s", nl_geterror(ret));
+	if (ret == -NLE_NOMEM)
+		return error_set(err, ENOBUFS, "events came faster than they were read and some were lost: start monitor again");
+	return error_set(err, EIO, "events cannot be received: %s", nl_geterror(ret));
 }

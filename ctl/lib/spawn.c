@@ -39,7 +39,8 @@ pid_t spawn_fork(int cgroup, struct error *err)
 	if (!pid)
 		return 0;
 	if (pid < 0)
-		error_set(err, errno, "no process can be started in the cgroup: %s", strerror(errno));
+		error_set(err, errno, "no process can be started in the cgroup: %s",
+			  strerror(errno));
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return pid;
 }

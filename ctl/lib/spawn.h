@@ -42,8 +42,8 @@ void report_detach(void);
 /* In the child: store why and end. */
 void report_fail(const struct error *err) __attribute__((noreturn));
 /*
- * For a report of one slot: wait until @pid's memory has been replaced (returns 0) or it has ended without (-1
- * with its reason in err, and it is reaped).
+ * For a report of one slot: wait until @pid's memory has been replaced (returns 0) or it
+ * has failed before (-1 with its reason in err, and it is reaped).
  */
 int __must_check report_wait(const struct report *report, pid_t pid, struct error *err);
 /* Of a child that has ended: did it fail before its memory was replaced? */

@@ -159,11 +159,12 @@ struct keeper_search {
 
 static int match_keeper(const char *name, const json_t *record, void *data)
 {
+	uint64_t start = json_integer_value(json_object_get(record, "keeper_start"));
+	pid_t pid = json_integer_value(json_object_get(record, "keeper_pid"));
 	struct keeper_search *search = data;
 
 	(void)name;
-	if (json_integer_value(json_object_get(record, "keeper_pid")) == search->keeper->pid &&
-	    (uint64_t)json_integer_value(json_object_get(record, "keeper_start")) == search->keeper->start)
+	if (pid == search->keeper->pid && start == search->keeper->start)
 		search->known = true;
 	return 0;
 }
