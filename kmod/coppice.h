@@ -106,10 +106,6 @@ struct coppice_vseg {
  * @sealed: visible and immutable; protected by the registry's lock
  * @load_lock: serialises IMAGE_SEGMENT and IMAGE_SEAL
  * @groups: groups that use it; protected by the registry's lock
- * @touched: bit per page: map it ahead. Atomic bit operations, hints only
- * @written: bit per page: copy it ahead. Changed under @learn_lock
- * @learn_lock: serialises learning from tasks that are ready
- * @learned: tasks learned from; protected by @learn_lock, read without
  */
 struct coppice_image {
 	struct kref ref;
@@ -132,10 +128,22 @@ struct coppice_image {
 	bool sealed;
 	struct mutex load_lock;
 	unsigned int groups;
+};
 
+/**
+ * struct coppice_hints - what a start of a group's tasks touches and writes
+ * @touched: bit per page of the image: map it ahead. Atomic bit operations
+ * @written: bit per page: copy it ahead. Changed under @lock
+ * @lock: serialises learning from tasks that are ready
+ * @learned: tasks learned from; protected by @lock, read without
+ *
+ * A group's own, though groups may share an image: what one owner's tasks touch
+ * shows in no way to another's.
+ */
+struct coppice_hints {
 	unsigned long *touched;
 	unsigned long *written;
-	struct mutex learn_lock;
+	struct mutex lock;
 	unsigned int learned;
 };
 
@@ -158,6 +166,7 @@ struct coppice_image {
  * @faults: that the image answered
  * @mapped: pages mapped ahead
  * @copied: pages copied ahead
+ * @hints: learned from its tasks
  */
 struct coppice_group {
 	struct kref ref;
@@ -178,6 +187,7 @@ struct coppice_group {
 	atomic64_t faults;
 	atomic64_t mapped;
 	atomic64_t copied;
+	struct coppice_hints hints;
 };
 
 /**
@@ -279,7 +289,9 @@ void coppice_map_ahead(struct coppice_task *task);
 void coppice_copy_ahead(struct coppice_task *task);
 
 /* learn.c */
-void coppice_learn(struct coppice_image *image);
+int coppice_hints_init(struct coppice_hints *hints, unsigned long pages);
+void coppice_hints_free(struct coppice_hints *hints);
+void coppice_learn(struct coppice_group *group);
 
 /* enter.c */
 long coppice_enter(struct coppice_group *group,

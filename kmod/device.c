@@ -217,7 +217,7 @@ static long group_enter(struct coppice_group *group, void __user *arg)
 static long group_ready(struct coppice_group *group)
 {
 	if (coppice_task_set_ready(group, current->mm))
-		coppice_learn(group->image);
+		coppice_learn(group);
 	return 0;
 }
 

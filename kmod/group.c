@@ -7,6 +7,8 @@
 #include "coppice.h"
 #include "trace.h"
 
+static const char no_memory[] = "No memory for the group: free memory and try again";
+
 static struct coppice_group *group_by_name(const char *name)
 {
 	struct coppice_group *group;
@@ -63,7 +65,8 @@ static int group_bind(struct coppice_group *group, const char *image_name,
 		return -EACCES;
 	}
 	group->image = image;
-	return 0;
+	*why = no_memory;
+	return coppice_hints_init(&group->hints, image->nr_pages);
 }
 
 static int group_register(struct coppice_group *group, const char *image,
@@ -83,7 +86,7 @@ static int group_register(struct coppice_group *group, const char *image,
 	err = xa_alloc_cyclic(&coppice_groups, &group->id, group, xa_limit_31b,
 			      &next, GFP_KERNEL);
 	if (err < 0) {
-		*why = "No memory for the group: free memory and try again";
+		*why = no_memory;
 		return err;
 	}
 	group->image->groups++;
@@ -120,7 +123,7 @@ struct coppice_group *coppice_group_add(const struct coppice_group_spec *spec,
 		return ERR_PTR(-EINVAL);
 	group = group_alloc(spec);
 	if (!group) {
-		*why = "No memory for the group: free memory and try again";
+		*why = no_memory;
 		return ERR_PTR(-ENOMEM);
 	}
 	mutex_lock(&coppice_lock);
@@ -171,6 +174,7 @@ static void group_release(struct kref *ref)
 	WARN_ON(!list_empty(&group->tasks));
 	if (group->image)
 		coppice_image_put(group->image);
+	coppice_hints_free(&group->hints);
 	kfree(group->cgroup);
 	kfree(group);
 }

@@ -38,7 +38,6 @@ static struct coppice_image *image_alloc(const char *name, kuid_t owner)
 	strscpy(image->name, name, sizeof(image->name));
 	xa_init(&image->pages);
 	mutex_init(&image->load_lock);
-	mutex_init(&image->learn_lock);
 	return image;
 }
 
@@ -383,26 +382,12 @@ static int seal_notes(struct coppice_image *image,
 	return 0;
 }
 
-static int seal_hints(struct coppice_image *image, const char **why)
-{
-	size_t size = BITS_TO_LONGS(image->nr_pages) * sizeof(long);
-
-	*why = "No memory for the image: free memory and try again";
-	image->touched = kvzalloc(size, GFP_KERNEL_ACCOUNT);
-	image->written = kvzalloc(size, GFP_KERNEL_ACCOUNT);
-	return image->touched && image->written ? 0 : -ENOMEM;
-}
-
 /* Undo what a failed seal allocated, so that it can be tried again. */
 static void seal_undo(struct coppice_image *image)
 {
 	kvfree(image->notes);
-	kvfree(image->touched);
-	kvfree(image->written);
 	image->notes = NULL;
 	image->notes_len = 0;
-	image->touched = NULL;
-	image->written = NULL;
 }
 
 static int image_seal(struct coppice_image *image,
@@ -413,7 +398,7 @@ static int image_seal(struct coppice_image *image,
 	*why = seal_refusal(image, seal);
 	if (*why)
 		return image->sealed ? -EBUSY : -EINVAL;
-	err = seal_notes(image, seal, why) ?: seal_hints(image, why);
+	err = seal_notes(image, seal, why);
 	if (err) {
 		seal_undo(image);
 		return err;
@@ -483,8 +468,6 @@ static void image_release(struct kref *ref)
 	coppice_domain_put(image->domain);
 	kvfree(image->segs);
 	kvfree(image->notes);
-	kvfree(image->touched);
-	kvfree(image->written);
 	kfree(image);
 }
 

@@ -12,6 +12,7 @@
  */
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/slab.h>
 
 #include "coppice.h"
 
@@ -29,51 +30,90 @@ static bool page_copied(struct coppice_image *image, unsigned long addr,
 	return copied;
 }
 
-static void learn_page(struct coppice_image *image,
+static void learn_page(struct coppice_group *group,
 		       const struct coppice_vseg *seg, unsigned long pgoff)
 {
 	unsigned long addr = seg->start + ((pgoff - seg->pgoff) << PAGE_SHIFT);
+	struct coppice_hints *hints = &group->hints;
 
-	if (image->learned && !test_bit(pgoff, image->written))
+	if (hints->learned && !test_bit(pgoff, hints->written))
 		return;
-	if (page_copied(image, addr, pgoff))
-		set_bit(pgoff, image->written);
+	if (page_copied(group->image, addr, pgoff))
+		set_bit(pgoff, hints->written);
 	else
-		clear_bit(pgoff, image->written);
+		clear_bit(pgoff, hints->written);
 }
 
-static void learn_segment(struct coppice_image *image,
+static void learn_segment(struct coppice_group *group,
 			  const struct coppice_vseg *seg)
 {
 	unsigned long pgoff = seg->pgoff;
 	unsigned long end = pgoff + (seg->len >> PAGE_SHIFT);
 
-	for_each_set_bit_from(pgoff, image->touched, end) {
-		learn_page(image, seg, pgoff);
+	for_each_set_bit_from(pgoff, group->hints.touched, end) {
+		learn_page(group, seg, pgoff);
 		cond_resched();
+	}
+}
+
+static void learn_image(struct coppice_group *group)
+{
+	const unsigned int writable = PROT_READ | PROT_WRITE;
+	const struct coppice_image *image = group->image;
+	unsigned int i;
+
+	for (i = 0; i < image->nr_segs; i++) {
+		const struct coppice_vseg *seg = &image->segs[i];
+
+		if (!seg->anon && (seg->prot & writable) == writable)
+			learn_segment(group, seg);
 	}
 }
 
 /**
  * coppice_learn() - learn from the calling task, which is ready
- * @image: of its group
+ * @group: that it is in
  *
- * Context: may sleep; takes the image's learn lock, then the mmap lock.
+ * Context: may sleep; takes the hints' lock, then the mmap lock.
  */
-void coppice_learn(struct coppice_image *image)
+void coppice_learn(struct coppice_group *group)
 {
-	const unsigned int writable = PROT_READ | PROT_WRITE;
-	unsigned int i;
+	struct coppice_hints *hints = &group->hints;
 
-	if (READ_ONCE(image->learned) >= COPPICE_LEARNERS)
+	if (READ_ONCE(hints->learned) >= COPPICE_LEARNERS)
 		return;
-	mutex_lock(&image->learn_lock);
-	if (image->learned < COPPICE_LEARNERS) {
-		for (i = 0; i < image->nr_segs; i++)
-			if (!image->segs[i].anon &&
-			    (image->segs[i].prot & writable) == writable)
-				learn_segment(image, &image->segs[i]);
-		WRITE_ONCE(image->learned, image->learned + 1);
+	mutex_lock(&hints->lock);
+	if (hints->learned < COPPICE_LEARNERS) {
+		learn_image(group);
+		WRITE_ONCE(hints->learned, hints->learned + 1);
 	}
-	mutex_unlock(&image->learn_lock);
+	mutex_unlock(&hints->lock);
+}
+
+/**
+ * coppice_hints_init() - nothing learned yet
+ * @hints: to be freed by coppice_hints_free(), also on failure
+ * @pages: of the image
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int coppice_hints_init(struct coppice_hints *hints, unsigned long pages)
+{
+	size_t size = BITS_TO_LONGS(pages) * sizeof(long);
+
+	mutex_init(&hints->lock);
+	hints->touched = kvzalloc(size, GFP_KERNEL_ACCOUNT);
+	hints->written = kvzalloc(size, GFP_KERNEL_ACCOUNT);
+	return hints->touched && hints->written ? 0 : -ENOMEM;
+}
+
+/**
+ * coppice_hints_free() - of a group that is in use by nobody
+ * @hints: zeroed, or from coppice_hints_init()
+ */
+void coppice_hints_free(struct coppice_hints *hints)
+{
+	kvfree(hints->touched);
+	kvfree(hints->written);
 }

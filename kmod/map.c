@@ -38,14 +38,14 @@ static void segment_close(struct vm_area_struct *vma)
 static vm_fault_t segment_fault(struct vm_fault *vmf)
 {
 	struct coppice_task *task = vmf->vma->vm_private_data;
-	struct coppice_image *image = task->group->image;
+	unsigned long *touched = task->group->hints.touched;
 	struct page *page;
 
-	page = coppice_image_page(image, vmf->pgoff);
+	page = coppice_image_page(task->group->image, vmf->pgoff);
 	if (!page)
 		return VM_FAULT_SIGBUS;
-	if (!READ_ONCE(task->ready) && !test_bit(vmf->pgoff, image->touched))
-		set_bit(vmf->pgoff, image->touched);
+	if (!READ_ONCE(task->ready) && !test_bit(vmf->pgoff, touched))
+		set_bit(vmf->pgoff, touched);
 	atomic64_inc(&task->faults);
 	atomic64_inc(&task->group->faults);
 	trace_coppice_fault(task, vmf->address, vmf->flags & FAULT_FLAG_WRITE);
@@ -228,10 +228,10 @@ static void image_runs(struct coppice_task *task, unsigned long *bits,
  */
 void coppice_map_ahead(struct coppice_task *task)
 {
-	struct coppice_image *image = task->group->image;
+	struct coppice_group *group = task->group;
 
-	image_runs(task, image->touched, PROT_READ, map_run);
-	atomic64_add(task->mapped, &task->group->mapped);
+	image_runs(task, group->hints.touched, PROT_READ, map_run);
+	atomic64_add(task->mapped, &group->mapped);
 }
 
 static unsigned long copy_run(struct coppice_task *task, unsigned long addr,
@@ -259,10 +259,10 @@ static unsigned long copy_run(struct coppice_task *task, unsigned long addr,
  */
 void coppice_copy_ahead(struct coppice_task *task)
 {
-	struct coppice_image *image = task->group->image;
+	struct coppice_group *group = task->group;
 
-	if (READ_ONCE(image->learned) < COPPICE_LEARNERS)
+	if (READ_ONCE(group->hints.learned) < COPPICE_LEARNERS)
 		return;
-	image_runs(task, image->written, PROT_READ | PROT_WRITE, copy_run);
-	atomic64_add(task->copied, &task->group->copied);
+	image_runs(task, group->hints.written, PROT_READ | PROT_WRITE, copy_run);
+	atomic64_add(task->copied, &group->copied);
 }

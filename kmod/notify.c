@@ -9,11 +9,6 @@
 #include "netlink.h"
 #include "netlink-gen.h"
 
-static u64 count_bits(const unsigned long *bits, unsigned long n)
-{
-	return bits ? bitmap_weight(bits, n) : 0;
-}
-
 static int put_image_sizes(struct sk_buff *skb, const struct coppice_image *image)
 {
 	return nla_put_u32(skb, COPPICE_A_IMAGE_SEGMENTS, image->nr_segs) ||
@@ -22,12 +17,6 @@ static int put_image_sizes(struct sk_buff *skb, const struct coppice_image *imag
 	       nla_put_u64_64bit(skb, COPPICE_A_IMAGE_PAGES, image->nr_pages,
 				 COPPICE_A_IMAGE_PAD) ||
 	       nla_put_u64_64bit(skb, COPPICE_A_IMAGE_ADDED_PAGES, image->added,
-				 COPPICE_A_IMAGE_PAD) ||
-	       nla_put_u64_64bit(skb, COPPICE_A_IMAGE_TOUCHED,
-				 count_bits(image->touched, image->nr_pages),
-				 COPPICE_A_IMAGE_PAD) ||
-	       nla_put_u64_64bit(skb, COPPICE_A_IMAGE_WRITTEN,
-				 count_bits(image->written, image->nr_pages),
 				 COPPICE_A_IMAGE_PAD);
 }
 
@@ -70,6 +59,18 @@ static struct group_counts group_count(struct coppice_group *group)
 	return counts;
 }
 
+static int put_group_hints(struct sk_buff *skb, const struct coppice_group *group)
+{
+	unsigned long pages = group->image->nr_pages;
+
+	return nla_put_u64_64bit(skb, COPPICE_A_GROUP_TOUCHED,
+				 bitmap_weight(group->hints.touched, pages),
+				 COPPICE_A_GROUP_PAD) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_GROUP_WRITTEN,
+				 bitmap_weight(group->hints.written, pages),
+				 COPPICE_A_GROUP_PAD);
+}
+
 static int put_group_counts(struct sk_buff *skb, struct coppice_group *group)
 {
 	struct group_counts counts = group_count(group);
@@ -107,6 +108,7 @@ int coppice_put_group(struct sk_buff *skb, struct coppice_group *group)
 	    nla_put_u32(skb, COPPICE_A_GROUP_OWNER, owner) ||
 	    nla_put_string(skb, COPPICE_A_GROUP_CGROUP, group->cgroup) ||
 	    nla_put_u32(skb, COPPICE_A_GROUP_MAX_TASKS, group->max_tasks) ||
+	    put_group_hints(skb, group) ||
 	    put_group_counts(skb, group))
 		return -EMSGSIZE;
 	return 0;

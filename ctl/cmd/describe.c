@@ -5,20 +5,18 @@
 
 json_t *describe_image(const struct image_info *info)
 {
-	return json_pack("{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I}",
 			 "name", info->name, "id", (json_int_t)info->id,
 			 "owner", user_name(info->owner), "owner_uid", (json_int_t)info->owner,
 			 "segments", (json_int_t)info->segments,
 			 "bytes", (json_int_t)info->bytes, "pages", (json_int_t)info->pages,
 			 "added_pages", (json_int_t)info->added_pages,
-			 "touched", (json_int_t)info->touched,
-			 "written", (json_int_t)info->written,
 			 "groups", (json_int_t)info->groups);
 }
 
 json_t *describe_group(const struct group_info *info)
 {
-	return json_pack("{s:s, s:I, s:s, s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:s, s:I, s:s, s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 			 "name", info->name, "id", (json_int_t)info->id, "image", info->image,
 			 "owner", user_name(info->owner), "owner_uid", (json_int_t)info->owner,
 			 "cgroup", info->cgroup,
@@ -28,7 +26,9 @@ json_t *describe_group(const struct group_info *info)
 			 "forked", (json_int_t)info->forked,
 			 "faults", (json_int_t)info->faults,
 			 "mapped_ahead", (json_int_t)info->mapped_ahead,
-			 "copied_ahead", (json_int_t)info->copied_ahead);
+			 "copied_ahead", (json_int_t)info->copied_ahead,
+			 "touched", (json_int_t)info->touched,
+			 "written", (json_int_t)info->written);
 }
 
 json_t *describe_task(const struct task_info *info)

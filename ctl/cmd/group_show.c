@@ -16,6 +16,8 @@ static const struct column fields[] = {
 	{ "faults", "faults answered by the image", COLUMN_NUMBER },
 	{ "mapped_ahead", "pages mapped ahead", COLUMN_NUMBER },
 	{ "copied_ahead", "pages copied ahead", COLUMN_NUMBER },
+	{ "touched", "pages that a start touches", COLUMN_NUMBER },
+	{ "written", "pages that a start writes", COLUMN_NUMBER },
 	{}
 };
 

@@ -17,8 +17,6 @@ static const struct column fields[] = {
 	{ "bytes", "size", COLUMN_BYTES },
 	{ "pages", "pages with content", COLUMN_NUMBER },
 	{ "added_pages", "pages added to the store", COLUMN_NUMBER },
-	{ "touched", "pages mapped ahead", COLUMN_NUMBER },
-	{ "written", "pages copied ahead", COLUMN_NUMBER },
 	{ "groups", "groups", COLUMN_NUMBER },
 	{ "library_paths", "libraries", COLUMN_TEXT },
 	{}

@@ -21,7 +21,7 @@ struct image_info {
 	char name[IMAGE_NAME_MAX + 1];
 	uid_t owner;
 	uint32_t segments, groups;
-	uint64_t bytes, pages, added_pages, touched, written;
+	uint64_t bytes, pages, added_pages;
 };
 
 struct group_info {
@@ -34,6 +34,7 @@ struct group_info {
 	/* statistics */
 	uint32_t tasks;
 	uint64_t entered, forked, faults, mapped_ahead, copied_ahead;
+	uint64_t touched, written;	/* pages to be mapped, copied ahead */
 };
 
 struct task_info {

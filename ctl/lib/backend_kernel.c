@@ -77,8 +77,6 @@ static void parse_image(struct nlattr **attrs, void *item)
 	info->bytes = get_u64(attrs[COPPICE_A_IMAGE_BYTES]);
 	info->pages = get_u64(attrs[COPPICE_A_IMAGE_PAGES]);
 	info->added_pages = get_u64(attrs[COPPICE_A_IMAGE_ADDED_PAGES]);
-	info->touched = get_u64(attrs[COPPICE_A_IMAGE_TOUCHED]);
-	info->written = get_u64(attrs[COPPICE_A_IMAGE_WRITTEN]);
 }
 
 static void parse_group(struct nlattr **attrs, void *item)
@@ -97,6 +95,8 @@ static void parse_group(struct nlattr **attrs, void *item)
 	info->faults = get_u64(attrs[COPPICE_A_GROUP_FAULTS]);
 	info->mapped_ahead = get_u64(attrs[COPPICE_A_GROUP_MAPPED_AHEAD]);
 	info->copied_ahead = get_u64(attrs[COPPICE_A_GROUP_COPIED_AHEAD]);
+	info->touched = get_u64(attrs[COPPICE_A_GROUP_TOUCHED]);
+	info->written = get_u64(attrs[COPPICE_A_GROUP_WRITTEN]);
 }
 
 static void parse_task(struct nlattr **attrs, void *item)
