@@ -63,8 +63,9 @@ bench: deps
 	selftests/bench/run
 
 install: all
-	install -D -m 644 $(BUILD)/kmod/coppice.ko $(DESTDIR)/lib/modules/$$($(MAKE) -s \
-		-C $(KERNEL_BUILD) kernelrelease)/updates/coppice.ko
+	release=$$(/sbin/modinfo -F vermagic $(BUILD)/kmod/coppice.ko | cut -d' ' -f1) && \
+	install -D -m 644 -t $(DESTDIR)/lib/modules/$$release/updates $(BUILD)/kmod/coppice.ko && \
+	{ [ -n "$(DESTDIR)" ] || /sbin/depmod $$release; }
 	$(MAKE) -C ctl BUILD=$(BUILD) PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) install
 
 # Kernels and downloads stay in .cache/.
