@@ -8,9 +8,9 @@ Reads requests from standard input, a line of JSON each: {"event", "environ", "o
 import gc
 import json
 import os
-import random
 import sys
 import time
+import traceback
 
 from coppice import bootstrap
 
@@ -30,8 +30,9 @@ def serve(handler, name):
         if not pid:
             try:
                 child(handler, name, request)
+            except BaseException:
+                traceback.print_exc()
             finally:
-                sys.stdout.flush()
                 os._exit(0)
         print(pid, flush=True)
 
