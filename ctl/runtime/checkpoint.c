@@ -115,6 +115,12 @@ int coppice_checkpoint(void)
 }
 
 __attribute__((visibility("default")))
+int coppice_is_template(void)
+{
+	return coppice_record_fd >= 0;
+}
+
+__attribute__((visibility("default")))
 int coppice_args(char ***argv)
 {
 	if (!coppice_task)

@@ -27,6 +27,9 @@ extern "C" {
  */
 int coppice_checkpoint(void);
 
+/** coppice_is_template() - Return: non-zero if coppice_checkpoint() would end the process. */
+int coppice_is_template(void);
+
 /**
  * coppice_args() - arguments of this task
  * @argv: set to a NULL-terminated array that lives as long as the task

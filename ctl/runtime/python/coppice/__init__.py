@@ -13,7 +13,12 @@ import gc
 import os
 import sys
 
-__all__ = ["checkpoint", "after_restore", "ready", "defer_ready", "is_task"]
+__all__ = ["checkpoint", "after_restore", "ready", "defer_ready", "is_task", "is_template"]
+
+# How often a template goes through what each task will: CPython writes to the code of a
+# function the first times that it runs (counters, specialised instructions). Written in
+# the template, these pages stay shared.
+REHEARSALS = 20
 
 _callbacks = []
 _task = False
@@ -31,6 +36,11 @@ def _load():
 
 
 _lib = _load()
+
+
+def is_template():
+    """True if checkpoint() will end this process."""
+    return bool(_lib) and _lib.coppice_is_template()
 
 
 def is_task():
@@ -62,8 +72,10 @@ def ready():
 def checkpoint():
     """End a template here; return True in each of its tasks, False elsewhere."""
     global _task
-    if not _lib:
+    if not is_template():
         return False
+    for _ in range(REHEARSALS):
+        _become_child()
     sys.stdout.flush()
     sys.stderr.flush()
     # Garbage would be carried into every task, and a later collection would write to
@@ -76,9 +88,6 @@ def checkpoint():
     if result < 0:
         code = ctypes.get_errno()
         raise OSError(code, f"this process can't be a template: {os.strerror(code)}")
-    if not result:
-        gc.unfreeze()
-        return False
     _task = True
     _resume()
     if not _deferred:
@@ -86,14 +95,18 @@ def checkpoint():
     return True
 
 
-def _resume():
-    # What os.fork() does in a child: locks, thread states, at-fork hooks (random's
-    # seed and ssl's among them).
+def _become_child():
+    """What os.fork() does in a child, and what it leaves to do."""
+    # Locks, thread states, at-fork hooks (random's seed and ssl's among them).
     ctypes.pythonapi.PyOS_AfterFork_Child()
     _refresh_thread()
     _refresh_environ()
-    _refresh_argv()
     _reseed()
+
+
+def _resume():
+    _become_child()
+    _refresh_argv()
     for callback in _callbacks:
         callback()
 

@@ -94,6 +94,24 @@ def read_event():
         sys.exit(f"coppice.bootstrap: the event is not JSON ({error}): give a file with one JSON value")
 
 
+def rehearse(name):
+    """Go through a task's first steps: see coppice.REHEARSALS."""
+    for _ in range(coppice.REHEARSALS):
+        descriptor = os.memfd_create("rehearsal")
+        os.write(descriptor, b'{"rehearsal": [1, 2.5, "text"]}')
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.environ["COPPICE_EVENT_FD"] = str(descriptor)
+        begin(name)
+
+
+def begin(name):
+    """A task's event and context."""
+    event = read_event()
+    context = Context(name)
+    coppice.ready()
+    return event, context
+
+
 def parse():
     parser = argparse.ArgumentParser(prog="coppice.bootstrap", description="Run a handler.")
     parser.add_argument("target", metavar="FILE:HANDLER")
@@ -107,10 +125,10 @@ def main():
     coppice.defer_ready()
     warm(handler, name, arguments.warm)
     close_connections()
+    if coppice.is_template():
+        rehearse(name)
     coppice.checkpoint()
-    event = read_event()
-    context = Context(name)
-    coppice.ready()
+    event, context = begin(name)
     try:
         result = handler(event, context)
     except Exception:
