@@ -6,17 +6,19 @@
 
 #include "cmd.h"
 #include "lib/build.h"
+#include "lib/cleanup.h"
 #include "lib/name.h"
 #include "lib/paths.h"
 
 #define PYTHON		"/usr/bin/python3"
 #define TIMEOUT		60
 #define TIMEOUT_MAX	86400
+#define PAD		4096
 #define WORDS_MAX	256	/* of the template's command, and of events to warm it with */
 
 enum {
 	OPTION_OWNER = 256, OPTION_PYTHON, OPTION_WARM, OPTION_CHECKPOINT, OPTION_OVERRIDE,
-	OPTION_OUTPUT, OPTION_TIMEOUT,
+	OPTION_OUTPUT, OPTION_TIMEOUT, OPTION_BASE, OPTION_LAYOUT,
 };
 
 static const struct argp_option options[] = {
@@ -28,6 +30,12 @@ static const struct argp_option options[] = {
 	{ .name = "warm", .key = OPTION_WARM, .arg = "EVENT.json",
 	  .doc = "call the Python function with this event before the checkpoint; may be "
 		 "repeated" },
+	{ .name = "base", .key = OPTION_BASE, .arg = "FILE",
+	  .doc = "run this Python file before the function is loaded: what functions have in "
+		 "common, loaded first and alike in each image, is stored once" },
+	{ .name = "layout", .key = OPTION_LAYOUT, .arg = "owner|fresh",
+	  .doc = "the template's addresses: those of all the owner's templates, so that images "
+		 "share more (default), or its own" },
 	{ .name = "checkpoint-on", .key = OPTION_CHECKPOINT, .arg = "stdin",
 	  .doc = "for a program that links nothing of ours: checkpoint when it first reads "
 		 "standard input" },
@@ -42,14 +50,14 @@ static const struct argp_option options[] = {
 };
 
 struct arguments {
-	const char *name, *owner, *python, *output;
+	const char *name, *owner, *python, *base, *output;
 	const char *words[WORDS_MAX];	/* the template's command */
 	size_t nr_words;
 	const char *warm[WORDS_MAX];
 	size_t nr_warm;
 	struct override overrides[64];
 	size_t nr_overrides;
-	bool on_stdin;
+	bool on_stdin, fresh;
 	uint64_t timeout;
 };
 
@@ -99,6 +107,14 @@ static int check_stdin(const char *arg, struct error *err)
 	return 0;
 }
 
+static int check_layout(struct arguments *arguments, const char *arg, struct error *err)
+{
+	arguments->fresh = !strcmp(arg, "fresh");
+	if (!arguments->fresh && strcmp(arg, "owner"))
+		return error_usage(err, "--layout is owner or fresh, not '%.80s'", arg);
+	return 0;
+}
+
 static int option(int key, char *arg, void *data, struct error *err)
 {
 	struct arguments *arguments = data;
@@ -112,6 +128,11 @@ static int option(int key, char *arg, void *data, struct error *err)
 		return 0;
 	case OPTION_WARM:
 		return add_word(arguments->warm, &arguments->nr_warm, arg, err);
+	case OPTION_BASE:
+		arguments->base = arg;
+		return 0;
+	case OPTION_LAYOUT:
+		return check_layout(arguments, arg, err);
 	case OPTION_CHECKPOINT:
 		arguments->on_stdin = true;
 		return check_stdin(arg, err);
@@ -139,23 +160,41 @@ static int check_arguments(const struct arguments *arguments, struct error *err)
 		return error_usage(err, "the template is either --python FILE:HANDLER or the command after --, not both");
 	if (arguments->python && (!strchr(arguments->python, ':') || arguments->on_stdin))
 		return error_usage(err, "--python takes FILE:HANDLER, like app.py:handler, and no --checkpoint-on");
-	if (arguments->nr_warm && !arguments->python)
-		return error_usage(err, "--warm is for --python: let the template's command warm itself");
+	if ((arguments->nr_warm || arguments->base) && !arguments->python)
+		return error_usage(err, "--warm and --base are for --python: let the template's command warm itself");
 	return 0;
 }
 
-/* The command of a Python template: the words that the user would have had to type. */
-static int python_words(struct arguments *arguments, struct error *err)
+/*
+ * What the bootstrap is to do, as one word of JSON. Padded to whole pages: the words of
+ * a command are the first objects in an interpreter's memory, and everything behind them would lie
+ * elsewhere with another length.
+ */
+static char *python_word(const struct arguments *arguments)
 {
-	const char *words[] = { PYTHON, "-m", "coppice.bootstrap", arguments->python };
+	autojson json_t *object = json_pack("{s:s, s:[]}", "target", arguments->python, "warm");
+	char *text, *padded = NULL;
 	size_t i;
 
+	for (i = 0; i < arguments->nr_warm; i++)
+		json_array_append_new(json_object_get(object, "warm"),
+				      json_string(arguments->warm[i]));
+	text = json_dumps(object, JSON_COMPACT);
+	if (text && asprintf(&padded, "%-*s", (int)((strlen(text) / PAD + 1) * PAD), text) < 0)
+		padded = NULL;
+	free(text);
+	return padded;
+}
+
+static int python_words(struct arguments *arguments, struct error *err)
+{
+	const char *words[] = { PYTHON, "-m", "coppice.bootstrap", python_word(arguments) };
+	size_t i;
+
+	if (!words[3])
+		return error_set(err, ENOMEM, "out of memory");
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (add_word(arguments->words, &arguments->nr_words, words[i], err))
-			return -1;
-	for (i = 0; i < arguments->nr_warm; i++)
-		if (add_word(arguments->words, &arguments->nr_words, "--warm", err) ||
-		    add_word(arguments->words, &arguments->nr_words, arguments->warm[i], err))
 			return -1;
 	return 0;
 }
@@ -173,19 +212,24 @@ static int build_and_keep(struct context *ctx, const struct arguments *arguments
 			  const struct user *owner, const char *python_path,
 			  struct error *err)
 {
-	const struct build build = {
+	struct build build = {
 		.name = arguments->name,
 		.user = owner,
 		.command = (char *const *)arguments->words,
 		.python_path = python_path,
+		.python_base = arguments->base,
 		.checkpoint_on_stdin = arguments->on_stdin,
 		.timeout = arguments->timeout,
 		.overrides = arguments->overrides,
 		.nr_overrides = arguments->nr_overrides,
 	};
+	struct layout layout;
 	struct image image;
 	int ret;
 
+	if (!arguments->fresh && layout_get(owner->uid, &layout, err))
+		return -1;
+	build.layout = arguments->fresh ? NULL : &layout;
 	output_progress(ctx, "%s: running the template as %s", arguments->name, owner->name);
 	if (build_image(&build, &image, err))
 		return -1;
@@ -242,9 +286,9 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 const struct command cmd_image_build = {
 	.object = "image",
 	.verb = "build",
-	.args = "NAME [--owner USER] [--python FILE:HANDLER] [--warm EVENT.json]… "
-		"[--checkpoint-on stdin] [--override ENDPOINT=HANDLER]… [--output FILE] "
-		"[--timeout SECONDS] [-- TEMPLATE…]",
+	.args = "NAME [--owner USER] [--python FILE:HANDLER] [--base FILE] "
+		"[--warm EVENT.json]… [--checkpoint-on stdin] [--override ENDPOINT=HANDLER]… "
+		"[--layout owner|fresh] [--output FILE] [--timeout SECONDS] [-- TEMPLATE…]",
 	.summary = "Build an image from a program that loads and warms a function",
 	.help = "The template runs once, as the image's owner, in a cgroup of its own, with "
 		"libcoppice preloaded. At its checkpoint its memory becomes the image and it is "

@@ -8,6 +8,7 @@
 
 #include "error.h"
 #include "image.h"
+#include "layout.h"
 #include "redirect.h"
 #include "user.h"
 
@@ -16,6 +17,8 @@ struct build {
 	const struct user *user;
 	char *const *command;		/* of the template, NULL-terminated */
 	const char *python_path;	/* added to PYTHONPATH, or NULL */
+	const char *python_base;	/* run before the function is loaded, or NULL */
+	const struct layout *layout;	/* NULL: the kernel's own, another one each time */
 	bool checkpoint_on_stdin;
 	unsigned int timeout;		/* seconds */
 	const struct override *overrides;

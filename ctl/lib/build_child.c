@@ -21,8 +21,27 @@ struct variables {
 	char preload[PATH_MAX + 16];
 	char record[64];
 	char python[2 * PATH_MAX];
-	char *list[5];
+	char base[PATH_MAX + 32];
+	char stack[64];
+	char seed[32];
+	char *list[9];
 };
+
+/* What equal pages depend on beside the layout: the order of Python's sets of strings. */
+static size_t fill_layout(const struct build *build, struct variables *variables, size_t nr)
+{
+	if (!build->layout)
+		return nr;
+	snprintf(variables->stack, sizeof(variables->stack), COPPICE_ENV_STACK "=%llu",
+		 (unsigned long long)layout_stack_limit());
+	variables->list[nr++] = variables->stack;
+	if (!build->python_path || getenv("PYTHONHASHSEED"))
+		return nr;
+	snprintf(variables->seed, sizeof(variables->seed), "PYTHONHASHSEED=%u",
+		 build->layout->seed);
+	variables->list[nr++] = variables->seed;
+	return nr;
+}
 
 static int fill_variables(const struct build *build, struct variables *variables,
 			  struct error *err)
@@ -44,7 +63,15 @@ static int fill_variables(const struct build *build, struct variables *variables
 		snprintf(variables->python, sizeof(variables->python), "PYTHONPATH=%s%s%s",
 			 build->python_path, python ? ":" : "", python ? python : "");
 		variables->list[nr++] = variables->python;
+		/* What happens to be in the current directory is no part of the function. */
+		variables->list[nr++] = "PYTHONSAFEPATH=1";
 	}
+	if (build->python_base) {
+		snprintf(variables->base, sizeof(variables->base), COPPICE_ENV_BASE "=%s",
+			 build->python_base);
+		variables->list[nr++] = variables->base;
+	}
+	nr = fill_layout(build, variables, nr);
 	variables->list[nr] = NULL;
 	return 0;
 }
@@ -79,7 +106,9 @@ build_child(const struct build *build, char **environment, int record, pid_t par
 
 	spawn_reset_signals();
 	sigemptyset(&none);
-	if (!arrange_descriptors(record, &err) && !user_become(build->user, &err) &&
+	if (!arrange_descriptors(record, &err) &&
+	    (!build->layout || !layout_use(build->layout, &err)) &&
+	    !user_become(build->user, &err) &&
 	    !die_with(parent, &err)) {
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		environ = environment;

@@ -15,6 +15,10 @@
 #define COPPICE_ENV_TEMPLATE	"COPPICE_TEMPLATE_FD"
 /* Set in a template's environment to "stdin": checkpoint at its first read. */
 #define COPPICE_ENV_CHECKPOINT	"COPPICE_CHECKPOINT_ON"
+/* Set in a template's environment: the soft limit on stacks that it shall have. */
+#define COPPICE_ENV_STACK	"COPPICE_STACK_LIMIT"
+/* Set in a Python template's environment: file to run before everything else. */
+#define COPPICE_ENV_BASE	"COPPICE_PYTHON_BASE"
 /* Set in a task's environment: descriptor with its event. */
 #define COPPICE_ENV_EVENT	"COPPICE_EVENT_FD"
 /* Set in a task's environment: CLOCK_MONOTONIC when it was asked for, in nanoseconds. */

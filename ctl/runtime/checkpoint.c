@@ -2,10 +2,12 @@
 /* libcoppice: the checkpoint of a template, and what a task asks afterwards. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <linux/coppice_dev.h>
@@ -14,9 +16,30 @@
 #include "state.h"
 #include "syscall.h"
 
+/* What libc takes where there is no limit. */
+#define THREAD_STACK (2UL << 20)
+
 struct coppice_state coppice_state;
 int coppice_record_fd = -1;
 static bool ready_deferred;
+
+/* The controller used the limit on stacks to place mappings: see ctl/lib/layout.c. */
+static void restore_stack_limit(const char *text)
+{
+	struct rlimit limit;
+	pthread_attr_t attributes;
+
+	if (getrlimit(RLIMIT_STACK, &limit))
+		return;
+	limit.rlim_cur = strtoull(text, NULL, 10);
+	setrlimit(RLIMIT_STACK, &limit);
+	/* libc has taken the limit for the size of threads' stacks already. */
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, limit.rlim_cur == RLIM_INFINITY ?
+				  THREAD_STACK : limit.rlim_cur);
+	pthread_setattr_default_np(&attributes);
+	pthread_attr_destroy(&attributes);
+}
 
 /*
  * Before main(): take what the controller put into the environment out again, so that
@@ -27,6 +50,7 @@ static void template_init(void)
 {
 	const char *fd = getenv(COPPICE_ENV_TEMPLATE);
 	const char *on = getenv(COPPICE_ENV_CHECKPOINT);
+	const char *stack = getenv(COPPICE_ENV_STACK);
 
 	if (!fd)
 		return;
@@ -38,6 +62,9 @@ static void template_init(void)
 	if (on)
 		coppice_trigger_arm();
 	coppice_environ_note();
+	if (stack)
+		restore_stack_limit(stack);
+	unsetenv(COPPICE_ENV_STACK);
 	unsetenv(COPPICE_ENV_TEMPLATE);
 	unsetenv(COPPICE_ENV_CHECKPOINT);
 	unsetenv("LD_PRELOAD");
