@@ -158,7 +158,7 @@ static int open_batch(struct batch *batch, struct arguments *arguments, struct e
 	batch->pids = calloc(arguments->count + 1, sizeof(*batch->pids));
 	if (!batch->launch.envp || !batch->pids)
 		return error_set(err, ENOMEM, "out of memory");
-	return 0;
+	return launch_plan(&batch->launch, err);
 }
 
 static void close_batch(struct batch *batch)

@@ -2,9 +2,9 @@
 /*
  * Entering an image, in a forked child of the controller.
  *
- * Placement first: arguments (and the restorer, without the module) go where neither this
- * process nor the image has anything, and the vDSO moves there if it is in the image's
- * way. Then either ENTER or the restorer replaces the rest. The resumed task moves
+ * Placement first, in the parent: arguments (and the restorer, without the module) go where
+ * neither this process nor the image has anything, and the vDSO moves there if it is in the
+ * image's way. Then either ENTER or the restorer replaces the rest. The resumed task moves
  * the vDSO to the image's address.
  */
 #include <errno.h>
@@ -24,13 +24,6 @@
 #define RSEQ_UNREGISTER 1
 #define RESTORER_STACK 4096
 
-struct plan {
-	struct place place;
-	struct coppice_span vvar, vdso;	/* where they are now */
-	struct coppice_span args;
-	struct coppice_span code, table;	/* restorer only */
-};
-
 /* vvar and vDSO lie next to each other and move together. */
 static struct coppice_span special(const struct coppice_span *vvar, const struct coppice_span *vdso)
 {
@@ -39,39 +32,25 @@ static struct coppice_span special(const struct coppice_span *vvar, const struct
 	return (struct coppice_span){ vvar->start, vdso->start + vdso->len - vvar->start };
 }
 
-static int plan_survey(struct plan *plan, const struct launch *launch, struct error *err)
+static int survey(struct place *place, struct launch *launch, struct error *err)
 {
 	struct coppice_span here, there = special(&launch->vvar, &launch->vdso);
+	struct launch_plan *plan = &launch->plan;
 	size_t i;
 
-	if (place_add_self(&plan->place, &plan->vvar, &plan->vdso, err))
+	if (place_add_self(place, &plan->vvar, &plan->vdso, err))
 		return -1;
 	if (plan->vdso.len != launch->vdso.len || plan->vvar.len != launch->vvar.len)
 		return error_set(err, ENOEXEC, "the image was built for another kernel's vDSO: rebuild it on this one");
 	here = special(&plan->vvar, &plan->vdso);
-	if (place_add(&plan->place, here.start, here.len, err) ||
-	    place_add(&plan->place, there.start, there.len, err))
+	if (place_add(place, here.start, here.len, err) ||
+	    place_add(place, there.start, there.len, err))
 		return -1;
 	for (i = 0; i < launch->nr_segments; i++)
-		if (place_add(&plan->place, launch->segments[i].start, launch->segments[i].len, err))
+		if (place_add(place, launch->segments[i].start, launch->segments[i].len, err))
 			return -1;
-	place_sort(&plan->place);
+	place_sort(place);
 	return 0;
-}
-
-static int take_span(struct plan *plan, struct coppice_span *span, uint64_t len, int prot,
-		     struct error *err)
-{
-	void *at;
-
-	span->len = len;
-	span->start = place_take(&plan->place, len);
-	if (!span->start)
-		return error_set(err, ENOMEM, "no free addresses beside the image for the task's arguments: make the image smaller");
-	at = mmap((void *)span->start, len, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-	if (at == (void *)span->start)
-		return 0;
-	return error_set(err, errno, "no memory for the task's arguments (%s): raise the group's memory limit", strerror(errno));
 }
 
 /* Is the vDSO in the way of a segment, or of its own new place? */
@@ -93,19 +72,62 @@ static bool special_in_way(const struct coppice_span *here, const struct launch 
 	return false;
 }
 
+static bool take(struct place *place, struct coppice_span *span, uint64_t len)
+{
+	span->len = len;
+	span->start = place_take(place, len);
+	return span->start;
+}
+
+static int take_all(struct place *place, struct launch *launch, struct error *err)
+{
+	struct launch_plan *plan = &launch->plan;
+	struct coppice_span here = special(&plan->vvar, &plan->vdso), way = {};
+	size_t table = sizeof(struct restore_table) + launch->nr_segments * sizeof(struct launch_segment);
+	size_t code = __stop_coppice_restorer_text - __start_coppice_restorer_text;
+	bool ok = take(place, &plan->args, launch_args_size(launch));
+
+	if (special_in_way(&here, launch))
+		ok = ok && take(place, &way, here.len);
+	plan->special_to = way.start;
+	if (!launch->module)
+		ok = ok && take(place, &plan->code, PAGE_UP(code)) &&
+		     take(place, &plan->table, PAGE_UP(table) + RESTORER_STACK);
+	if (ok)
+		return 0;
+	return error_set(err, ENOMEM, "no free addresses beside the image for the task's arguments: make the image smaller");
+}
+
+int launch_plan(struct launch *launch, struct error *err)
+{
+	struct place place = {};
+	int ret = survey(&place, launch, err) || take_all(&place, launch, err) ? -1 : 0;
+
+	place_free(&place);
+	return ret;
+}
+
+static int map(const struct coppice_span *span, struct error *err)
+{
+	void *at = mmap((void *)span->start, span->len, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (at == (void *)span->start)
+		return 0;
+	return error_set(err, errno, "no memory for the task's arguments (%s): raise the group's memory limit", strerror(errno));
+}
+
 /* After this libc must not be asked for the time: it would call the old place. */
-static int special_clear(struct plan *plan, const struct launch *launch, struct error *err)
+static int special_clear(struct launch_plan *plan, struct error *err)
 {
 	struct coppice_span here = special(&plan->vvar, &plan->vdso);
-	uint64_t to;
 
-	if (!special_in_way(&here, launch))
+	if (!plan->special_to)
 		return 0;
-	to = place_take(&plan->place, here.len);
-	if (!to || special_move(here.start, here.len, to))
+	if (special_move(here.start, here.len, plan->special_to))
 		return error_set(err, ENOMEM, "the vDSO is in the image's way and could not be moved: report this as a defect");
-	plan->vvar.start = to;
-	plan->vdso.start = to + (here.len - plan->vdso.len);
+	plan->vvar.start = plan->special_to;
+	plan->vdso.start = plan->special_to + (here.len - plan->vdso.len);
 	return 0;
 }
 
@@ -124,7 +146,7 @@ static void keep_sort(struct coppice_span *keep, size_t nr)
 	place_sort(&place);
 }
 
-static int enter_module(const struct plan *plan, const struct launch *launch, struct error *err)
+static int enter_module(const struct launch_plan *plan, const struct launch *launch, struct error *err)
 {
 	struct coppice_span keep[2] = { plan->args, special(&plan->vvar, &plan->vdso) };
 	struct coppice_enter enter = {
@@ -144,7 +166,7 @@ static int enter_module(const struct plan *plan, const struct launch *launch, st
 	return -1;
 }
 
-static void table_fill(struct restore_table *table, const struct plan *plan,
+static void table_fill(struct restore_table *table, const struct launch_plan *plan,
 		       const struct launch *launch)
 {
 	*table = (struct restore_table){
@@ -161,7 +183,7 @@ static void table_fill(struct restore_table *table, const struct plan *plan,
 
 /* The stack of this process goes too: the restorer has its own, behind its table. */
 __attribute__((noreturn))
-static void restorer_jump(uint64_t code, const struct plan *plan, const struct restore_table *table)
+static void restorer_jump(uint64_t code, const struct launch_plan *plan, const struct restore_table *table)
 {
 	/* As after a call: 8 bytes off the ABI's alignment. */
 	uint64_t stack = plan->table.start + plan->table.len - 8;
@@ -171,7 +193,7 @@ static void restorer_jump(uint64_t code, const struct plan *plan, const struct r
 	__builtin_unreachable();
 }
 
-static int enter_memfd(const struct plan *plan, const struct launch *launch, struct error *err)
+static int enter_memfd(const struct launch_plan *plan, const struct launch *launch, struct error *err)
 {
 	struct restore_table *table = (struct restore_table *)plan->table.start;
 	size_t len = __stop_coppice_restorer_text - __start_coppice_restorer_text;
@@ -184,34 +206,19 @@ static int enter_memfd(const struct plan *plan, const struct launch *launch, str
 	restorer_jump(plan->code.start + offset, plan, table);
 }
 
-static int plan_regions(struct plan *plan, const struct launch *launch, struct error *err)
-{
-	const int prot = PROT_READ | PROT_WRITE;
-	size_t table = sizeof(struct restore_table) + launch->nr_segments * sizeof(struct launch_segment);
-
-	if (take_span(plan, &plan->args, launch_args_size(launch), prot, err))
-		return -1;
-	if (launch->module)
-		return 0;
-	if (take_span(plan, &plan->code, PAGE_UP(__stop_coppice_restorer_text - __start_coppice_restorer_text), prot, err))
-		return -1;
-	return take_span(plan, &plan->table, PAGE_UP(table) + RESTORER_STACK, prot, err);
-}
-
 int launch_enter(const struct launch *launch, struct error *err)
 {
-	struct plan plan = {};
-	struct coppice_task_args *args;
+	struct launch_plan plan = launch->plan;
+	struct coppice_task_args *args = (struct coppice_task_args *)plan.args.start;
 	sigset_t all;
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
-	if (plan_survey(&plan, launch, err) || plan_regions(&plan, launch, err))
+	if (map(&plan.args, err) ||
+	    (!launch->module && (map(&plan.code, err) || map(&plan.table, err))) ||
+	    special_clear(&plan, err))
 		return -1;
-	args = (struct coppice_task_args *)plan.args.start;
 	launch_args_fill(args, plan.args.len, launch);
-	if (special_clear(&plan, launch, err))
-		return -1;
 	args->vvar = plan.vvar;
 	args->vdso = plan.vdso;
 	rseq_unregister();

@@ -20,6 +20,17 @@ struct launch_segment {
 	uint64_t offset;	/* memfd backend: of the content in the file */
 };
 
+/*
+ * Where things go in a child of this process: made once for any number of children, so
+ * that each has little to do, and to copy, before its memory is replaced.
+ */
+struct launch_plan {
+	struct coppice_span vvar, vdso;	/* where they are now */
+	uint64_t special_to;		/* where they have to make way to, or 0 */
+	struct coppice_span args;
+	struct coppice_span code, table;	/* of the restorer: memfd backend only */
+};
+
 struct launch {
 	int fd;			/* module: group descriptor; memfd: the image's memfd */
 	int module;		/* which of the two */
@@ -31,10 +42,17 @@ struct launch {
 	size_t nr_segments;
 	char *const *argv;
 	char *const *envp;
+	struct launch_plan plan;	/* by launch_plan() */
 };
 
 /*
- * Replace this process's memory by the image. Returns only on failure, with the
+ * Plan for children that this process will fork, once all else of @launch is filled in.
+ * Texts of argv and envp may still change, but not become longer.
+ */
+int __must_check launch_plan(struct launch *launch, struct error *err);
+
+/*
+ * In a child: replace its memory by the image. Returns only on failure, with the
  * process as it was (signals blocked). Allocates nothing after the point of no return.
  */
 int launch_enter(const struct launch *launch, struct error *err);

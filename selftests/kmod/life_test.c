@@ -239,7 +239,8 @@ static void enter_refusal(const char *group, char text[512])
 	launch.envp = environ;
 	pid = fork();
 	if (!pid) {
-		launch_enter(&launch, &err);
+		if (!launch_plan(&launch, &err))
+			launch_enter(&launch, &err);
 		_exit(write(pipefd[1], err.text, strlen(err.text)) < 0);
 	}
 	close(pipefd[1]);
@@ -351,7 +352,8 @@ TEST_F(life, an_enter_that_fails_half_way_kills_the_caller)
 		limit.rlim_cur = limit.rlim_max = own_size() + (1 << 20);
 		if (setrlimit(RLIMIT_AS, &limit))
 			_exit(1);
-		launch_enter(&launch, &self->err);
+		if (!launch_plan(&launch, &self->err))
+			launch_enter(&launch, &self->err);
 		_exit(2);
 	}
 	backend_kernel.launch_close(&launch);

@@ -168,7 +168,8 @@ void stage_launch(struct launch *launch, uid_t owner, const char *group, const c
 	launch->envp = environ;
 	if (owner && (setgid(owner) || setuid(owner)))
 		_exit(94);
-	(void)!launch_enter(launch, &err);
+	if (!launch_plan(launch, &err))
+		(void)!launch_enter(launch, &err);
 	fprintf(stderr, "# %s\n", err.text);
 	_exit(125);
 }
