@@ -240,6 +240,8 @@ static const struct file_operations group_fops = {
 	.llseek = noop_llseek,
 };
 
+static const char long_name[] =
+	"The name is not terminated: use at most 63 bytes";
 static const char no_descriptor[] =
 	"There is no descriptor left: close some or raise the limit (ulimit -n)";
 
@@ -275,7 +277,7 @@ static long image_create(void __user *arg)
 	if (args.reason.pad || args.pad)
 		return refuse_pad(&args.reason);
 	if (!name_terminated(args.name))
-		return refuse(&args.reason, "The name is not terminated: use at most 63 bytes", -EINVAL);
+		return refuse(&args.reason, long_name, -EINVAL);
 	image = coppice_image_create(args.name, make_kuid(current_user_ns(), args.owner),
 				     &why);
 	if (IS_ERR(image))
@@ -288,50 +290,53 @@ static long image_create(void __user *arg)
 	return fd < 0 ? refuse(&args.reason, no_descriptor, fd) : fd;
 }
 
+static long open_args(struct coppice_open *args, const void __user *arg)
+{
+	if (copy_from_user(args, arg, sizeof(*args)))
+		return -EFAULT;
+	if (args->reason.pad)
+		return refuse_pad(&args->reason);
+	if (!name_terminated(args->name))
+		return refuse(&args->reason, long_name, -EINVAL);
+	return 0;
+}
+
 static long image_open(void __user *arg)
 {
 	struct coppice_image *image;
 	struct coppice_open args;
-	int fd;
+	long ret = open_args(&args, arg);
 
-	if (copy_from_user(&args, arg, sizeof(args)))
-		return -EFAULT;
-	if (args.reason.pad)
-		return refuse_pad(&args.reason);
-	if (!name_terminated(args.name))
-		return refuse(&args.reason, "The name is not terminated: use at most 63 bytes", -EINVAL);
+	if (ret)
+		return ret;
 	mutex_lock(&coppice_lock);
 	image = coppice_image_get(args.name);
 	mutex_unlock(&coppice_lock);
 	if (!image)
 		return refuse(&args.reason, "There is no such image: build or load it first", -ENOENT);
-	fd = install("[coppice-image]", &image_fops, image, O_RDONLY);
-	if (fd < 0)
+	ret = install("[coppice-image]", &image_fops, image, O_RDONLY);
+	if (ret < 0)
 		coppice_image_put(image);
-	return fd < 0 ? refuse(&args.reason, no_descriptor, fd) : fd;
+	return ret < 0 ? refuse(&args.reason, no_descriptor, ret) : ret;
 }
 
 static long group_open(void __user *arg)
 {
 	struct coppice_group *group;
 	struct coppice_open args;
-	int fd;
+	long ret = open_args(&args, arg);
 
-	if (copy_from_user(&args, arg, sizeof(args)))
-		return -EFAULT;
-	if (args.reason.pad)
-		return refuse_pad(&args.reason);
-	if (!name_terminated(args.name))
-		return refuse(&args.reason, "The name is not terminated: use at most 63 bytes", -EINVAL);
+	if (ret)
+		return ret;
 	mutex_lock(&coppice_lock);
 	group = coppice_group_get(args.name);
 	mutex_unlock(&coppice_lock);
 	if (!group)
 		return refuse(&args.reason, "There is no such group: add it first", -ENOENT);
-	fd = install("[coppice-group]", &group_fops, group, O_RDWR);
-	if (fd < 0)
+	ret = install("[coppice-group]", &group_fops, group, O_RDWR);
+	if (ret < 0)
 		coppice_group_put(group);
-	return fd < 0 ? refuse(&args.reason, no_descriptor, fd) : fd;
+	return ret < 0 ? refuse(&args.reason, no_descriptor, ret) : ret;
 }
 
 /* All three calls' arguments begin with the reason. */
