@@ -33,7 +33,7 @@
 /* More segments than any process needs; a bound for hostile loaders. */
 #define COPPICE_SEGMENTS_MAX	16384
 /* 64 GiB of content: a bound that keeps page offsets small. */
-#define COPPICE_PAGES_MAX	(1UL << 24)
+#define COPPICE_PAGES_MAX	BIT(24)
 /* Tasks that teach an image which pages a start touches and writes. */
 #define COPPICE_LEARNERS	4
 
@@ -49,7 +49,7 @@ struct coppice_domain {
 	struct list_head node;
 	kuid_t owner;
 	unsigned int images;
-	struct mutex lock;
+	struct mutex lock;	/* pages and their counts */
 	struct rhltable pages;
 };
 
@@ -126,7 +126,7 @@ struct coppice_image {
 	void *notes;
 	u32 notes_len;
 	bool sealed;
-	struct mutex load_lock;
+	struct mutex load_lock;	/* one load call at a time */
 	unsigned int groups;
 };
 
@@ -143,7 +143,7 @@ struct coppice_image {
 struct coppice_hints {
 	unsigned long *touched;
 	unsigned long *written;
-	struct mutex lock;
+	struct mutex lock;	/* written, learned */
 	unsigned int learned;
 };
 
@@ -178,7 +178,7 @@ struct coppice_group {
 	char *cgroup;
 	u32 max_tasks;
 
-	spinlock_t lock;
+	spinlock_t lock;	/* tasks, their VMA counts, dead */
 	struct list_head tasks;
 	u32 nr_tasks;
 	bool dead;

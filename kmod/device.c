@@ -123,6 +123,7 @@ static long image_info(struct coppice_image *image, void __user *arg)
 		return -EFAULT;
 	if (args.reason.pad)
 		return refuse_pad(&args.reason);
+	/* Pairs with the release in image_seal(): all of a sealed image is there. */
 	if (!smp_load_acquire(&image->sealed))
 		return refuse(&args.reason, "The image is not sealed yet: seal it first", -EBUSY);
 	room = (!args.segments || args.nr_segments >= image->nr_segs) &&
@@ -168,6 +169,7 @@ static ssize_t image_read(struct file *file, char __user *buf, size_t size,
 	unsigned long left;
 	void *data;
 
+	/* Pairs with the release in image_seal(): all of a sealed image is there. */
 	if (!smp_load_acquire(&image->sealed))
 		return -EBUSY;
 	if (*pos < 0)

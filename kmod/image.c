@@ -406,6 +406,7 @@ static int image_seal(struct coppice_image *image,
 	image->entry = seal->entry;
 	image->stack = seal->stack;
 	mutex_lock(&coppice_lock);
+	/* Pairs with the acquires of descriptors that were open while it was loaded. */
 	smp_store_release(&image->sealed, true);
 	coppice_generation++;
 	mutex_unlock(&coppice_lock);

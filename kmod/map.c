@@ -159,7 +159,7 @@ static unsigned long map_run(struct coppice_task *task, unsigned long addr,
 			     struct page **batch)
 {
 	struct coppice_image *image = task->group->image;
-	unsigned long i, n = min(pages, (unsigned long)AHEAD_BATCH), left = n;
+	unsigned long i, n = min_t(unsigned long, pages, AHEAD_BATCH), left = n;
 	struct vm_area_struct *vma;
 
 	for (i = 0; i < n; i++)
@@ -238,7 +238,7 @@ static unsigned long copy_run(struct coppice_task *task, unsigned long addr,
 			      unsigned long pgoff, unsigned long pages,
 			      struct page **batch)
 {
-	unsigned long n = min(pages, (unsigned long)AHEAD_BATCH);
+	unsigned long n = min_t(unsigned long, pages, AHEAD_BATCH);
 	int i, got = get_user_pages_fast(addr, n, FOLL_WRITE, batch);
 
 	for (i = 0; i < got; i++)

@@ -354,7 +354,9 @@ static int dump_task(struct sk_buff *skb, struct netlink_callback *cb,
 	task = task_after(group, *last);
 	if (task) {
 		header = dump_put(skb, cb, COPPICE_CMD_TASK_GET);
-		more = dump_close(skb, header, header && coppice_put_task(skb, task)) ? 1 : -EMSGSIZE;
+		more = -EMSGSIZE;
+		if (dump_close(skb, header, header && coppice_put_task(skb, task)))
+			more = 1;
 		if (more > 0)
 			*last = task->id;
 	}

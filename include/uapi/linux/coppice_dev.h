@@ -33,7 +33,7 @@
  * @pad: must be 0
  *
  * Written only when the call fails; the ioctl counterpart of netlink's
- * extended acknowledgement.
+ * extended acknowledgment.
  */
 struct coppice_reason {
 	__u64 text;
