@@ -9,6 +9,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _SYS_PERF_EVENT_OPEN = 298
 _PERF_TYPE_SOFTWARE, _PERF_COUNT_SW_PAGE_FAULTS = 1, 2
 _PERF_FLAG_PID_CGROUP = 4
+_PR_SET_THP_DISABLE = 41
 
 
 def _open_event(cgroup, cpu):
@@ -46,6 +47,8 @@ def _fill_free_lists():
         child = os.fork()
         if not child:
             os.sched_setaffinity(0, {cpu})
+            # Single pages: huge ones have a list of their own.
+            _libc.prctl(_PR_SET_THP_DISABLE, 1, 0, 0, 0)
             _ = b"\1" * (64 << 20)
             os._exit(0)
         os.waitpid(child, 0)
