@@ -181,7 +181,8 @@ static int play_io_uring(int argc, char **argv)
 		io_uring_prep_read_fixed(sqe, fd, stage_data, BYTES, 0, 0);
 	if (io_uring_submit(&ring) != 1 || io_uring_wait_cqe(&ring, &cqe))
 		return 3;
-	ret = cqe->res == (int)BYTES && !stage_data[0] && !stage_data[BYTES - 1] ? 0 : 4;
+	/* Work that is queued for the task may end a read of /dev/zero early. */
+	ret = cqe->res > 0 && !stage_data[0] && !stage_data[cqe->res - 1] ? 0 : 4;
 	io_uring_queue_exit(&ring);
 	return ret;
 }
