@@ -160,12 +160,31 @@ static int play_vmsplice(int argc, char **argv)
 	return read(fd[0], copy, sizeof(copy)) == sizeof(copy) ? 0 : 3;
 }
 
+/* Work that is queued for the task may end a read of /dev/zero early: read on. */
+static int ring_read(struct io_uring *ring, int fd, bool fixed)
+{
+	struct io_uring_cqe *cqe;
+	size_t done;
+
+	for (done = 0; done < BYTES;) {
+		struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+
+		if (fixed)
+			io_uring_prep_read_fixed(sqe, fd, stage_data + done, BYTES - done, 0, 0);
+		else
+			io_uring_prep_read(sqe, fd, stage_data + done, BYTES - done, 0);
+		if (io_uring_submit(ring) != 1 || io_uring_wait_cqe(ring, &cqe) || cqe->res <= 0)
+			return -1;
+		done += cqe->res;
+		io_uring_cqe_seen(ring, cqe);
+	}
+	return done == BYTES ? 0 : -1;
+}
+
 static int play_io_uring(int argc, char **argv)
 {
 	struct iovec iov = { stage_data, BYTES };
 	int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC), ret;
-	struct io_uring_sqe *sqe;
-	struct io_uring_cqe *cqe;
 	struct io_uring ring;
 
 	if (io_uring_queue_init(4, &ring, 0))
@@ -174,15 +193,9 @@ static int play_io_uring(int argc, char **argv)
 	/* 6.1 takes no file's memory for fixed buffers, and says so. */
 	if (ret && ret != -EOPNOTSUPP)
 		return 5;
-	sqe = io_uring_get_sqe(&ring);
-	if (ret)
-		io_uring_prep_read(sqe, fd, stage_data, BYTES, 0);
-	else
-		io_uring_prep_read_fixed(sqe, fd, stage_data, BYTES, 0, 0);
-	if (io_uring_submit(&ring) != 1 || io_uring_wait_cqe(&ring, &cqe))
+	if (ring_read(&ring, fd, !ret))
 		return 3;
-	/* Work that is queued for the task may end a read of /dev/zero early. */
-	ret = cqe->res > 0 && !stage_data[0] && !stage_data[cqe->res - 1] ? 0 : 4;
+	ret = !stage_data[0] && !stage_data[BYTES - 1] ? 0 : 4;
 	io_uring_queue_exit(&ring);
 	return ret;
 }
