@@ -156,6 +156,7 @@ struct coppice_hints {
  * @image: that its tasks share
  * @owner: whom its tasks run as
  * @cgroup: kept for userspace
+ * @reshare: kept for userspace
  * @max_tasks: limit checked at enter; 0 is none
  * @lock: protects @tasks, @nr_tasks, @dead, @entered, @forked
  * @tasks: the tasks; latest first, so that a fork finds its new task at once
@@ -166,6 +167,8 @@ struct coppice_hints {
  * @faults: that the image answered
  * @mapped: pages mapped ahead
  * @copied: pages copied ahead
+ * @given_back: private pages that were found equal to the image's
+ * @resets: of its tasks
  * @hints: learned from its tasks
  */
 struct coppice_group {
@@ -176,6 +179,7 @@ struct coppice_group {
 	struct coppice_image *image;
 	kuid_t owner;
 	char *cgroup;
+	char reshare[COPPICE_RESHARE_MAX + 1];
 	u32 max_tasks;
 
 	spinlock_t lock;	/* tasks, their VMA counts, dead */
@@ -187,6 +191,8 @@ struct coppice_group {
 	atomic64_t faults;
 	atomic64_t mapped;
 	atomic64_t copied;
+	atomic64_t given_back;
+	atomic64_t resets;
 	struct coppice_hints hints;
 };
 
@@ -205,6 +211,12 @@ struct coppice_group {
  * @faults: that the image answered
  * @mapped: pages mapped ahead
  * @copied: pages copied ahead
+ * @given_back: private pages found equal to the image's; changed under the mmap
+ *	lock of @mm
+ * @resets: how often it was reset; changed by the task itself
+ * @nr_home: ranges in @home
+ * @home: what a reset keeps, sorted
+ * @reset_cookie: what the image's entry is told after a reset
  */
 struct coppice_task {
 	struct list_head node;
@@ -218,6 +230,11 @@ struct coppice_task {
 	atomic64_t faults;
 	u64 mapped;
 	u64 copied;
+	u64 given_back;
+	u64 resets;
+	u32 nr_home;
+	struct coppice_range home[COPPICE_KEEP_MAX];
+	unsigned long reset_cookie;
 };
 
 /* store.c */
@@ -259,6 +276,7 @@ struct coppice_group_spec {
 	const char *name;
 	const char *image;
 	const char *cgroup;
+	const char *reshare;
 	kuid_t owner;
 	u32 max_tasks;
 };
@@ -280,13 +298,38 @@ void coppice_task_close(struct coppice_task *task);
 struct coppice_task *coppice_task_fork(struct coppice_task *parent,
 				       struct mm_struct *mm);
 bool coppice_task_set_ready(struct coppice_group *group, struct mm_struct *mm);
+bool coppice_task_member(struct coppice_group *group, struct mm_struct *mm);
+struct coppice_task *coppice_task_find(struct coppice_group *group, struct mm_struct *mm);
+struct mm_struct *coppice_task_hold(u64 id, struct coppice_group **group);
 pid_t coppice_task_pid(const struct coppice_task *task);
 
 /* map.c */
 struct file *coppice_map_file(struct coppice_task *task);
+void coppice_map_file_done(struct file *file);
+int coppice_map_segment(const struct coppice_vseg *seg, struct file *file);
+bool coppice_map_intact(struct coppice_task *task, const struct coppice_vseg *seg);
 int coppice_map_segments(struct coppice_task *task, struct file *file);
 void coppice_map_ahead(struct coppice_task *task);
 void coppice_copy_ahead(struct coppice_task *task);
+struct vm_area_struct *coppice_vma_next(struct mm_struct *mm, unsigned long addr,
+					const struct coppice_group *group);
+void coppice_map_again(struct vm_area_struct *vma, unsigned long addr,
+		       struct page **batch, unsigned long nr);
+
+/* walk.c: @page is NULL for a page that is not in memory */
+typedef int (*coppice_private_fn)(struct page *page, unsigned long addr,
+				  unsigned long pgoff, void *data);
+int coppice_walk_private(struct vm_area_struct *vma, unsigned long from,
+			 coppice_private_fn fn, void *data);
+
+/* reshare.c */
+struct coppice_reshared {
+	u64 compared;
+	u64 given_back;
+};
+
+int coppice_reshare(struct coppice_group *group, struct mm_struct *mm,
+		    struct coppice_reshared *result, const char **why);
 
 /* learn.c */
 int coppice_hints_init(struct coppice_hints *hints, unsigned long pages);
@@ -296,6 +339,11 @@ void coppice_learn(struct coppice_group *group);
 /* enter.c */
 long coppice_enter(struct coppice_group *group,
 		   const struct coppice_enter *enter, const char **why);
+
+/* reset.c */
+long coppice_reset(struct coppice_group *group, const char **why);
+int coppice_reset_remote(struct coppice_group *group, struct mm_struct *mm,
+			 const char **why);
 
 /* registry.c */
 extern struct mutex coppice_lock;

@@ -223,6 +223,40 @@ static long group_ready(struct coppice_group *group)
 	return 0;
 }
 
+static long group_reshare(struct coppice_group *group, struct coppice_reshare __user *arg)
+{
+	struct coppice_reshared result;
+	struct coppice_reshare args;
+	const char *why = NULL;
+	long err;
+
+	if (copy_from_user(&args, arg, sizeof(args)))
+		return -EFAULT;
+	if (args.reason.pad)
+		return refuse_pad(&args.reason);
+	if (!coppice_task_member(group, current->mm))
+		return refuse(&args.reason, "The caller is no task of this group: enter it first", -ESRCH);
+	err = coppice_reshare(group, current->mm, &result, &why);
+	if (put_user(result.compared, &arg->compared) ||
+	    put_user(result.given_back, &arg->given_back))
+		return -EFAULT;
+	return err ? refuse(&args.reason, why, err) : 0;
+}
+
+static long group_reset(struct coppice_group *group, void __user *arg)
+{
+	struct coppice_reset args;
+	const char *why = NULL;
+	long ret;
+
+	if (copy_from_user(&args, arg, sizeof(args)))
+		return -EFAULT;
+	if (args.reason.pad)
+		return refuse_pad(&args.reason);
+	ret = coppice_reset(group, &why);
+	return ret < 0 ? refuse(&args.reason, why, ret) : ret;
+}
+
 static long group_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	switch (cmd) {
@@ -230,6 +264,10 @@ static long group_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return group_enter(file->private_data, (void __user *)arg);
 	case COPPICE_IOC_READY:
 		return group_ready(file->private_data);
+	case COPPICE_IOC_RESHARE:
+		return group_reshare(file->private_data, (void __user *)arg);
+	case COPPICE_IOC_RESET:
+		return group_reset(file->private_data, (void __user *)arg);
 	default:
 		return -ENOTTY;
 	}

@@ -56,26 +56,35 @@ static const char *range_refusal(const struct coppice_image *image,
 	return NULL;
 }
 
-static const char *call_refusal(const struct coppice_image *image,
-				const struct coppice_enter *enter)
+static const char *ranges_refusal(const struct coppice_image *image,
+				  const struct coppice_range *ranges, u32 nr)
 {
 	unsigned long floor = 0;
 	const char *why;
-	unsigned int i;
+	u32 i;
 
-	if (enter->flags & ~COPPICE_ENTER_NO_PREMAP)
-		return "The call has unknown flags: use COPPICE_ENTER_NO_PREMAP or none";
-	if (enter->nr_keep > COPPICE_KEEP_MAX)
+	if (nr > COPPICE_KEEP_MAX)
 		return "There are too many ranges to keep: merge adjacent ones";
-	if (enter->cookie >= TASK_SIZE)
-		return "The cookie is not a user address: give one below the end of user memory";
-	for (i = 0; i < enter->nr_keep; i++) {
-		why = range_refusal(image, &enter->keep[i], floor);
+	for (i = 0; i < nr; i++) {
+		why = range_refusal(image, &ranges[i], floor);
 		if (why)
 			return why;
-		floor = enter->keep[i].start + enter->keep[i].len;
+		floor = ranges[i].start + ranges[i].len;
 	}
 	return NULL;
+}
+
+static const char *call_refusal(const struct coppice_image *image,
+				const struct coppice_enter *enter)
+{
+	if (enter->flags & ~COPPICE_ENTER_NO_PREMAP)
+		return "The call has unknown flags: use COPPICE_ENTER_NO_PREMAP or none";
+	if (enter->pad)
+		return "The padding is not zero: set it to 0";
+	if (enter->cookie >= TASK_SIZE || enter->reset_cookie >= TASK_SIZE)
+		return "The cookie is not a user address: give one below the end of user memory";
+	return ranges_refusal(image, enter->keep, enter->nr_keep) ?:
+	       ranges_refusal(image, enter->home, enter->nr_home);
 }
 
 static int unmap(unsigned long start, unsigned long end)
@@ -123,6 +132,13 @@ static void count_enter(struct coppice_task *task)
 	coppice_notify_task(task, COPPICE_CMD_TASK_ENTER_NTF);
 }
 
+static void remember_home(struct coppice_task *task, const struct coppice_enter *enter)
+{
+	task->nr_home = enter->nr_home;
+	memcpy(task->home, enter->home, sizeof(task->home));
+	task->reset_cookie = enter->reset_cookie;
+}
+
 /* Past the point of no return: success, or the caller dies. */
 static long enter_image(struct coppice_task *task, struct file *file,
 			const struct coppice_enter *enter)
@@ -134,6 +150,7 @@ static long enter_image(struct coppice_task *task, struct file *file,
 		send_sig(SIGKILL, current, 1);
 		return err;
 	}
+	remember_home(task, enter);
 	count_enter(task);
 	start_thread(current_pt_regs(), image->entry, image->stack);
 	return enter->cookie;
@@ -151,9 +168,7 @@ static long enter_task(struct coppice_task *task,
 	}
 	*why = "The image could not be mapped: raise the limits on address space and mappings";
 	ret = enter_image(task, file, enter);
-	/* From here on the file serves the VMAs that it has, and no new one. */
-	file->private_data = NULL;
-	fput(file);
+	coppice_map_file_done(file);
 	return ret;
 }
 

@@ -35,6 +35,7 @@ static struct coppice_group *group_alloc(const struct coppice_group_spec *spec)
 	}
 	kref_init(&group->ref);
 	strscpy(group->name, spec->name, sizeof(group->name));
+	strscpy(group->reshare, spec->reshare ?: "", sizeof(group->reshare));
 	group->owner = spec->owner;
 	group->max_tasks = spec->max_tasks;
 	spin_lock_init(&group->lock);

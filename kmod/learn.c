@@ -3,71 +3,61 @@
  * Learning what a start touches and writes.
  *
  * Touched pages are noted by the fault handler. Written ones the module does not
- * see (the core mm copies a mapped page without asking), so the first few tasks
- * that are ready have their mappings compared with the image. A page that all of
- * them had copied is copied ahead for later tasks.
+ * see (the core mm copies a mapped page without asking), so the page tables of
+ * the first few tasks that are ready are searched for copies. A page that all of them
+ * had copied is copied ahead for later tasks.
  *
  * These are hints: a task that lies about them costs its own group's starts
  * time or memory, nothing else.
  */
+#include <linux/bitmap.h>
 #include <linux/mm.h>
-#include <linux/mman.h>
 #include <linux/slab.h>
 
 #include "coppice.h"
 
-/* Does the caller have a copy of the page? Its own mapping is what counts. */
-static bool page_copied(struct coppice_image *image, unsigned long addr,
-			unsigned long pgoff)
+static int note_written(struct page *page, unsigned long addr,
+			unsigned long pgoff, void *data)
 {
-	struct page *page;
-	bool copied;
-
-	if (get_user_pages_fast(addr, 1, 0, &page) != 1)
-		return false;
-	copied = page != coppice_image_page(image, pgoff);
-	put_page(page);
-	return copied;
+	__set_bit(pgoff, data);
+	return 0;
 }
 
-static void learn_page(struct coppice_group *group,
-		       const struct coppice_vseg *seg, unsigned long pgoff)
+/* The pages of the image that the caller has copies of. */
+static unsigned long *written_now(const struct coppice_group *group)
 {
-	unsigned long addr = seg->start + ((pgoff - seg->pgoff) << PAGE_SHIFT);
+	size_t size = BITS_TO_LONGS(group->image->nr_pages) * sizeof(long);
+	unsigned long *now = kvzalloc(size, GFP_KERNEL);
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+	unsigned long addr = 0;
+
+	if (!now)
+		return NULL;
+	mmap_read_lock(mm);
+	while ((vma = coppice_vma_next(mm, addr, group))) {
+		coppice_walk_private(vma, vma->vm_start, note_written, now);
+		addr = vma->vm_end;
+	}
+	mmap_read_unlock(mm);
+	return now;
+}
+
+/* Keeps what every task so far has written. */
+static void learn_written(struct coppice_group *group)
+{
 	struct coppice_hints *hints = &group->hints;
+	unsigned long pages = group->image->nr_pages;
+	unsigned long *now = written_now(group);
 
-	if (hints->learned && !test_bit(pgoff, hints->written))
+	if (!now)
 		return;
-	if (page_copied(group->image, addr, pgoff))
-		set_bit(pgoff, hints->written);
+	if (hints->learned)
+		bitmap_and(hints->written, hints->written, now, pages);
 	else
-		clear_bit(pgoff, hints->written);
-}
-
-static void learn_segment(struct coppice_group *group,
-			  const struct coppice_vseg *seg)
-{
-	unsigned long pgoff = seg->pgoff;
-	unsigned long end = pgoff + (seg->len >> PAGE_SHIFT);
-
-	for_each_set_bit_from(pgoff, group->hints.touched, end) {
-		learn_page(group, seg, pgoff);
-		cond_resched();
-	}
-}
-
-static void learn_image(struct coppice_group *group)
-{
-	const unsigned int writable = PROT_READ | PROT_WRITE;
-	const struct coppice_image *image = group->image;
-	unsigned int i;
-
-	for (i = 0; i < image->nr_segs; i++) {
-		const struct coppice_vseg *seg = &image->segs[i];
-
-		if (!seg->anon && (seg->prot & writable) == writable)
-			learn_segment(group, seg);
-	}
+		bitmap_copy(hints->written, now, pages);
+	WRITE_ONCE(hints->learned, hints->learned + 1);
+	kvfree(now);
 }
 
 /**
@@ -83,10 +73,8 @@ void coppice_learn(struct coppice_group *group)
 	if (READ_ONCE(hints->learned) >= COPPICE_LEARNERS)
 		return;
 	mutex_lock(&hints->lock);
-	if (hints->learned < COPPICE_LEARNERS) {
-		learn_image(group);
-		WRITE_ONCE(hints->learned, hints->learned + 1);
-	}
+	if (hints->learned < COPPICE_LEARNERS)
+		learn_written(group);
 	mutex_unlock(&hints->lock);
 }
 

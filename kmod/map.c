@@ -11,6 +11,7 @@
 #include <linux/bitmap.h>
 #include <linux/fs.h>
 #include <linux/mman.h>
+#include <linux/pagemap.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
@@ -19,6 +20,8 @@
 #include "trace.h"
 
 #define AHEAD_BATCH	128
+/* As many as the page cache's fault-around maps by default. */
+#define AROUND_PAGES	16
 
 static void segment_open(struct vm_area_struct *vma)
 {
@@ -35,6 +38,28 @@ static void segment_close(struct vm_area_struct *vma)
 	coppice_task_close(vma->vm_private_data);
 }
 
+/*
+ * Map what lies around a page that is read, in its page table, as the page cache
+ * does it. Not while the task starts: what a start touches is learned from its
+ * faults, page by page.
+ */
+static void map_around(struct coppice_task *task, struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned long window = AROUND_PAGES << PAGE_SHIFT;
+	unsigned long addr = max(round_down(vmf->address, window), vma->vm_start);
+	unsigned long end = min(round_down(vmf->address, window) + window, vma->vm_end);
+
+	for (; addr < end; addr += PAGE_SIZE) {
+		struct page *page = coppice_image_page(task->group->image,
+						       linear_page_index(vma, addr));
+
+		/* Refused where something is mapped: that stays. */
+		if (page && addr != vmf->address)
+			vm_insert_page(vma, addr, page);
+	}
+}
+
 static vm_fault_t segment_fault(struct vm_fault *vmf)
 {
 	struct coppice_task *task = vmf->vma->vm_private_data;
@@ -44,8 +69,12 @@ static vm_fault_t segment_fault(struct vm_fault *vmf)
 	page = coppice_image_page(task->group->image, vmf->pgoff);
 	if (!page)
 		return VM_FAULT_SIGBUS;
-	if (!READ_ONCE(task->ready) && !test_bit(vmf->pgoff, touched))
+	if (READ_ONCE(task->ready)) {
+		if (!(vmf->flags & FAULT_FLAG_WRITE))
+			map_around(task, vmf);
+	} else if (!test_bit(vmf->pgoff, touched)) {
 		set_bit(vmf->pgoff, touched);
+	}
 	atomic64_inc(&task->faults);
 	atomic64_inc(&task->group->faults);
 	trace_coppice_fault(task, vmf->address, vmf->flags & FAULT_FLAG_WRITE);
@@ -98,7 +127,25 @@ struct file *coppice_map_file(struct coppice_task *task)
 	return anon_inode_getfile(name, &segment_fops, task, O_RDWR);
 }
 
-static int map_segment(const struct coppice_vseg *seg, struct file *file)
+/**
+ * coppice_map_file_done() - from here on the file serves the VMAs that it has
+ * @file: from coppice_map_file(), its task still alive
+ */
+void coppice_map_file_done(struct file *file)
+{
+	file->private_data = NULL;
+	fput(file);
+}
+
+/**
+ * coppice_map_segment() - map one segment where nothing is in its way
+ * @seg: of the image of the file's task
+ * @file: from coppice_map_file(); not needed for an anonymous segment
+ *
+ * Context: may sleep; takes the mmap lock of current's mm.
+ * Return: 0 or a negative error.
+ */
+int coppice_map_segment(const struct coppice_vseg *seg, struct file *file)
 {
 	unsigned long flags = MAP_PRIVATE | MAP_FIXED_NOREPLACE | MAP_NORESERVE;
 	unsigned long addr;
@@ -129,11 +176,58 @@ int coppice_map_segments(struct coppice_task *task, struct file *file)
 	int err;
 
 	for (i = 0; i < image->nr_segs; i++) {
-		err = map_segment(&image->segs[i], file);
+		err = coppice_map_segment(&image->segs[i], file);
 		if (err)
 			return err;
 	}
 	return 0;
+}
+
+/**
+ * coppice_vma_next() - the next mapping of a group's image
+ * @mm: to look in
+ * @addr: where to begin
+ * @group: whose tasks' mappings are meant
+ *
+ * Context: under the mmap lock, which keeps the VMA and so its task.
+ * Return: the first VMA that ends behind @addr, or NULL.
+ */
+struct vm_area_struct *coppice_vma_next(struct mm_struct *mm, unsigned long addr,
+					const struct coppice_group *group)
+{
+	struct vm_area_struct *vma;
+
+	while ((vma = find_vma(mm, addr))) {
+		struct coppice_task *task = vma->vm_private_data;
+
+		if (vma->vm_ops == &segment_vm_ops && task->group == group)
+			return vma;
+		addr = vma->vm_end;
+	}
+	return NULL;
+}
+
+/**
+ * coppice_map_again() - map the image's pages where copies of them were
+ * @vma: maps an image
+ * @addr: first address, in @vma
+ * @batch: room for @nr pages, overwritten
+ * @nr: pages, all of them in @vma
+ *
+ * Spares the faults; what can't be mapped is a fault later, no error.
+ *
+ * Context: under the mmap lock; may sleep.
+ */
+void coppice_map_again(struct vm_area_struct *vma, unsigned long addr,
+		       struct page **batch, unsigned long nr)
+{
+	struct coppice_task *task = vma->vm_private_data;
+	unsigned long pgoff = linear_page_index(vma, addr);
+	unsigned long i, left = nr;
+
+	for (i = 0; i < nr; i++)
+		batch[i] = coppice_image_page(task->group->image, pgoff + i);
+	vm_insert_pages(vma, addr, batch, &left);
 }
 
 /* Is [addr, addr + len) one of the task's own mappings, as it was mapped? */
@@ -151,6 +245,31 @@ static struct vm_area_struct *segment_vma(struct coppice_task *task,
 	if (vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT) != pgoff)
 		return NULL;
 	return vma;
+}
+
+/* What a mapping of a segment has, and what the kernel adds by itself. */
+#define SEGMENT_FLAGS	(VM_READ | VM_WRITE | VM_EXEC | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | \
+			 VM_MIXEDMAP | VM_DONTEXPAND | VM_NORESERVE | VM_ACCOUNT | VM_SOFTDIRTY)
+
+/**
+ * coppice_map_intact() - is a segment mapped as it was when the task entered?
+ * @task: current's
+ * @seg: with pages, of its image
+ *
+ * Not if it was split, moved, given another protection, advised or locked.
+ *
+ * Context: under the mmap lock.
+ */
+bool coppice_map_intact(struct coppice_task *task, const struct coppice_vseg *seg)
+{
+	struct vm_area_struct *vma = segment_vma(task, seg->start, seg->len, seg->pgoff);
+	unsigned long prot;
+
+	if (!vma || vma->vm_end - vma->vm_start != seg->len)
+		return false;
+	prot = calc_vm_prot_bits(seg->prot, 0);
+	return (vma->vm_flags & (VM_READ | VM_WRITE | VM_EXEC)) == prot &&
+	       !(vma->vm_flags & ~SEGMENT_FLAGS);
 }
 
 /* Maps up to a batch of pages; returns how many of them lie behind it now. */

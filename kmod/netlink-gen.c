@@ -30,12 +30,13 @@ const struct nla_policy coppice_group_get_nl_policy[COPPICE_A_GROUP_NAME + 1] = 
 };
 
 /* COPPICE_CMD_GROUP_ADD - do */
-const struct nla_policy coppice_group_add_nl_policy[COPPICE_A_GROUP_MAX_TASKS + 1] = {
+const struct nla_policy coppice_group_add_nl_policy[COPPICE_A_GROUP_RESHARE + 1] = {
 	[COPPICE_A_GROUP_NAME] = { .type = NLA_NUL_STRING, .len = COPPICE_NAME_MAX, },
 	[COPPICE_A_GROUP_IMAGE] = { .type = NLA_NUL_STRING, .len = COPPICE_NAME_MAX, },
 	[COPPICE_A_GROUP_OWNER] = { .type = NLA_U32, },
 	[COPPICE_A_GROUP_CGROUP] = { .type = NLA_NUL_STRING, .len = COPPICE_CGROUP_MAX, },
 	[COPPICE_A_GROUP_MAX_TASKS] = { .type = NLA_U32, },
+	[COPPICE_A_GROUP_RESHARE] = { .type = NLA_NUL_STRING, .len = COPPICE_RESHARE_MAX, },
 };
 
 /* COPPICE_CMD_GROUP_DEL - do */
@@ -49,8 +50,18 @@ const struct nla_policy coppice_task_get_nl_policy[COPPICE_A_TASK_GROUP + 1] = {
 	[COPPICE_A_TASK_GROUP] = { .type = NLA_NUL_STRING, .len = COPPICE_NAME_MAX, },
 };
 
+/* COPPICE_CMD_TASK_RESHARE - do */
+const struct nla_policy coppice_task_reshare_nl_policy[COPPICE_A_TASK_ID + 1] = {
+	[COPPICE_A_TASK_ID] = { .type = NLA_U64, },
+};
+
+/* COPPICE_CMD_TASK_RESET - do */
+const struct nla_policy coppice_task_reset_nl_policy[COPPICE_A_TASK_ID + 1] = {
+	[COPPICE_A_TASK_ID] = { .type = NLA_U64, },
+};
+
 /* Ops table for coppice */
-const struct genl_ops coppice_nl_ops[7] = {
+const struct genl_ops coppice_nl_ops[9] = {
 	{
 		.cmd		= COPPICE_CMD_STATUS_GET,
 		.doit		= coppice_nl_status_get_doit,
@@ -81,7 +92,7 @@ const struct genl_ops coppice_nl_ops[7] = {
 		.cmd		= COPPICE_CMD_GROUP_ADD,
 		.doit		= coppice_nl_group_add_doit,
 		.policy		= coppice_group_add_nl_policy,
-		.maxattr	= COPPICE_A_GROUP_MAX_TASKS,
+		.maxattr	= COPPICE_A_GROUP_RESHARE,
 	},
 	{
 		.cmd		= COPPICE_CMD_GROUP_DEL,
@@ -95,6 +106,18 @@ const struct genl_ops coppice_nl_ops[7] = {
 		.dumpit		= coppice_nl_task_get_dumpit,
 		.policy		= coppice_task_get_nl_policy,
 		.maxattr	= COPPICE_A_TASK_GROUP,
+	},
+	{
+		.cmd		= COPPICE_CMD_TASK_RESHARE,
+		.doit		= coppice_nl_task_reshare_doit,
+		.policy		= coppice_task_reshare_nl_policy,
+		.maxattr	= COPPICE_A_TASK_ID,
+	},
+	{
+		.cmd		= COPPICE_CMD_TASK_RESET,
+		.doit		= coppice_nl_task_reset_doit,
+		.policy		= coppice_task_reset_nl_policy,
+		.maxattr	= COPPICE_A_TASK_ID,
 	},
 };
 

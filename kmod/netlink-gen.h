@@ -19,14 +19,18 @@ extern const struct nla_policy coppice_image_del_nl_policy[COPPICE_A_IMAGE_NAME 
 
 extern const struct nla_policy coppice_group_get_nl_policy[COPPICE_A_GROUP_NAME + 1];
 
-extern const struct nla_policy coppice_group_add_nl_policy[COPPICE_A_GROUP_MAX_TASKS + 1];
+extern const struct nla_policy coppice_group_add_nl_policy[COPPICE_A_GROUP_RESHARE + 1];
 
 extern const struct nla_policy coppice_group_del_nl_policy[COPPICE_A_GROUP_NAME + 1];
 
 extern const struct nla_policy coppice_task_get_nl_policy[COPPICE_A_TASK_GROUP + 1];
 
+extern const struct nla_policy coppice_task_reshare_nl_policy[COPPICE_A_TASK_ID + 1];
+
+extern const struct nla_policy coppice_task_reset_nl_policy[COPPICE_A_TASK_ID + 1];
+
 /* Ops table for coppice */
-extern const struct genl_ops coppice_nl_ops[7];
+extern const struct genl_ops coppice_nl_ops[9];
 
 int coppice_nl_status_get_doit(struct sk_buff *skb, struct genl_info *info);
 int coppice_nl_image_get_doit(struct sk_buff *skb, struct genl_info *info);
@@ -41,6 +45,8 @@ int coppice_nl_group_del_doit(struct sk_buff *skb, struct genl_info *info);
 int coppice_nl_task_get_doit(struct sk_buff *skb, struct genl_info *info);
 int coppice_nl_task_get_dumpit(struct sk_buff *skb,
 			       struct netlink_callback *cb);
+int coppice_nl_task_reshare_doit(struct sk_buff *skb, struct genl_info *info);
+int coppice_nl_task_reset_doit(struct sk_buff *skb, struct genl_info *info);
 
 enum {
 	COPPICE_NLGRP_EVENTS,

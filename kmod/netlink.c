@@ -19,6 +19,11 @@ struct genl_split_ops;
 static const char need_admin[] =
 	"Coppice is controlled with CAP_SYS_ADMIN: run as root";
 
+static const char no_task_id[] =
+	"The task's id is missing: give the attribute id";
+static const char no_task[] =
+	"There is no such task: it may have ended";
+
 static bool is_image_op(u8 cmd)
 {
 	return cmd == COPPICE_CMD_IMAGE_GET || cmd == COPPICE_CMD_IMAGE_DEL;
@@ -69,6 +74,33 @@ static int pre_group(struct genl_info *info)
 			   "There is no such group: add it first", -ENOENT);
 }
 
+static bool is_task_op(u8 cmd)
+{
+	return cmd == COPPICE_CMD_TASK_RESHARE || cmd == COPPICE_CMD_TASK_RESET;
+}
+
+/* The task's memory and its group: both stay until post_doit(). */
+static int pre_task(struct genl_info *info)
+{
+	struct coppice_group *group;
+
+	if (GENL_REQ_ATTR_CHECK(info, COPPICE_A_TASK_ID))
+		return refuse(info->extack, no_task_id, -EINVAL);
+	mutex_lock(&coppice_lock);
+	info->user_ptr[0] = coppice_task_hold(nla_get_u64(info->attrs[COPPICE_A_TASK_ID]), &group);
+	mutex_unlock(&coppice_lock);
+	info->user_ptr[1] = group;
+	if (info->user_ptr[0])
+		return 0;
+	return refuse_attr(info, COPPICE_A_TASK_ID, no_task, -ENOENT);
+}
+
+static void post_task(struct genl_info *info)
+{
+	mmput(info->user_ptr[0]);
+	coppice_group_put(info->user_ptr[1]);
+}
+
 static int pre_doit(const struct coppice_doit_ops *ops, struct sk_buff *skb,
 		    struct genl_info *info)
 {
@@ -78,6 +110,8 @@ static int pre_doit(const struct coppice_doit_ops *ops, struct sk_buff *skb,
 		return pre_image(info);
 	if (is_group_op(ops->cmd))
 		return pre_group(info);
+	if (is_task_op(ops->cmd))
+		return pre_task(info);
 	return 0;
 }
 
@@ -88,6 +122,8 @@ static void post_doit(const struct coppice_doit_ops *ops, struct sk_buff *skb,
 		coppice_image_put(info->user_ptr[0]);
 	else if (is_group_op(ops->cmd))
 		coppice_group_put(info->user_ptr[0]);
+	else if (is_task_op(ops->cmd))
+		post_task(info);
 }
 
 static struct sk_buff *reply_begin(struct genl_info *info, void **header)
@@ -229,6 +265,7 @@ int coppice_nl_group_add_doit(struct sk_buff *skb, struct genl_info *info)
 		.name = attr_string(info, COPPICE_A_GROUP_NAME),
 		.image = attr_string(info, COPPICE_A_GROUP_IMAGE),
 		.cgroup = attr_string(info, COPPICE_A_GROUP_CGROUP),
+		.reshare = attr_string(info, COPPICE_A_GROUP_RESHARE),
 		.owner = make_kuid(&init_user_ns, attr_u32(info, COPPICE_A_GROUP_OWNER)),
 		.max_tasks = attr_u32(info, COPPICE_A_GROUP_MAX_TASKS),
 	};
@@ -436,7 +473,7 @@ int coppice_nl_task_get_doit(struct sk_buff *skb, struct genl_info *info)
 	bool found = false;
 
 	if (GENL_REQ_ATTR_CHECK(info, COPPICE_A_TASK_ID))
-		return refuse(info->extack, "The task's id is missing: give the attribute id", -EINVAL);
+		return refuse(info->extack, no_task_id, -EINVAL);
 	reply = reply_begin(info, &header);
 	if (header && nla_get_u64(info->attrs[COPPICE_A_TASK_ID])) {
 		mutex_lock(&coppice_lock);
@@ -445,10 +482,39 @@ int coppice_nl_task_get_doit(struct sk_buff *skb, struct genl_info *info)
 	}
 	if (header && !found) {
 		nlmsg_free(reply);
-		return refuse_attr(info, COPPICE_A_TASK_ID,
-				   "There is no such task: it may have ended", -ENOENT);
+		return refuse_attr(info, COPPICE_A_TASK_ID, no_task, -ENOENT);
 	}
 	return reply_end(info, reply, header, 0);
+}
+
+static int put_reshared(struct sk_buff *skb, const struct coppice_reshared *result)
+{
+	return nla_put_u64_64bit(skb, COPPICE_A_TASK_COMPARED, result->compared,
+				 COPPICE_A_TASK_PAD) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_TASK_GIVEN_BACK, result->given_back,
+				 COPPICE_A_TASK_PAD);
+}
+
+int coppice_nl_task_reshare_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct coppice_reshared result;
+	const char *why = NULL;
+	struct sk_buff *reply;
+	void *header = NULL;
+	int err = coppice_reshare(info->user_ptr[1], info->user_ptr[0], &result, &why);
+
+	if (err)
+		return refuse(info->extack, why, err);
+	reply = reply_begin(info, &header);
+	return reply_end(info, reply, header, header && put_reshared(reply, &result));
+}
+
+int coppice_nl_task_reset_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	const char *why = NULL;
+	int err = coppice_reset_remote(info->user_ptr[1], info->user_ptr[0], &why);
+
+	return err ? refuse(info->extack, why, err) : 0;
 }
 
 struct genl_family coppice_nl_family __ro_after_init = {

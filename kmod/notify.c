@@ -88,6 +88,12 @@ static int put_group_counts(struct sk_buff *skb, struct coppice_group *group)
 				 COPPICE_A_GROUP_PAD) ||
 	       nla_put_u64_64bit(skb, COPPICE_A_GROUP_COPIED_AHEAD,
 				 atomic64_read(&group->copied),
+				 COPPICE_A_GROUP_PAD) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_GROUP_GIVEN_BACK,
+				 atomic64_read(&group->given_back),
+				 COPPICE_A_GROUP_PAD) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_GROUP_RESETS,
+				 atomic64_read(&group->resets),
 				 COPPICE_A_GROUP_PAD);
 }
 
@@ -108,6 +114,7 @@ int coppice_put_group(struct sk_buff *skb, struct coppice_group *group)
 	    nla_put_u32(skb, COPPICE_A_GROUP_OWNER, owner) ||
 	    nla_put_string(skb, COPPICE_A_GROUP_CGROUP, group->cgroup) ||
 	    nla_put_u32(skb, COPPICE_A_GROUP_MAX_TASKS, group->max_tasks) ||
+	    nla_put_string(skb, COPPICE_A_GROUP_RESHARE, group->reshare) ||
 	    put_group_hints(skb, group) ||
 	    put_group_counts(skb, group))
 		return -EMSGSIZE;
@@ -125,6 +132,10 @@ static int put_task_counts(struct sk_buff *skb, const struct coppice_task *task)
 	       nla_put_u64_64bit(skb, COPPICE_A_TASK_MAPPED_AHEAD, task->mapped,
 				 COPPICE_A_TASK_PAD) ||
 	       nla_put_u64_64bit(skb, COPPICE_A_TASK_COPIED_AHEAD, task->copied,
+				 COPPICE_A_TASK_PAD) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_TASK_GIVEN_BACK, task->given_back,
+				 COPPICE_A_TASK_PAD) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_TASK_RESETS, task->resets,
 				 COPPICE_A_TASK_PAD);
 }
 

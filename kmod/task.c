@@ -224,6 +224,74 @@ bool coppice_task_set_ready(struct coppice_group *group, struct mm_struct *mm)
 }
 
 /**
+ * coppice_task_find() - the calling process's own task
+ * @group: the caller holds a reference
+ * @mm: current's
+ *
+ * Return: the task with a VMA reference for the caller, to be given to
+ * coppice_task_close(); NULL if it is no member.
+ */
+struct coppice_task *coppice_task_find(struct coppice_group *group, struct mm_struct *mm)
+{
+	struct coppice_task *task;
+
+	return task_join(group, &task, mm) ? task : NULL;
+}
+
+/**
+ * coppice_task_member() - does an mm map the group's image?
+ * @group: the caller holds a reference
+ * @mm: the caller's own, or held
+ */
+bool coppice_task_member(struct coppice_group *group, struct mm_struct *mm)
+{
+	bool member;
+
+	spin_lock(&group->lock);
+	member = task_of(group, mm);
+	spin_unlock(&group->lock);
+	return member;
+}
+
+static struct mm_struct *task_hold(struct coppice_group *group, u64 id)
+{
+	struct mm_struct *mm = NULL;
+	struct coppice_task *task;
+
+	spin_lock(&group->lock);
+	list_for_each_entry(task, &group->tasks, node)
+		/* Listed, so the mm has VMAs: it is at most about to lose its users. */
+		if (task->id == id && mmget_not_zero(task->mm))
+			mm = task->mm;
+	spin_unlock(&group->lock);
+	return mm;
+}
+
+/**
+ * coppice_task_hold() - the memory of a task, to work on from outside
+ * @id: of the task
+ * @group: set to its group, with a reference
+ *
+ * Context: under coppice_lock; takes the group's lock.
+ * Return: the mm, to be given to mmput(); NULL if there is no such task any more.
+ */
+struct mm_struct *coppice_task_hold(u64 id, struct coppice_group **group)
+{
+	struct mm_struct *mm = NULL;
+	unsigned long index;
+
+	lockdep_assert_held(&coppice_lock);
+	xa_for_each(&coppice_groups, index, *group) {
+		mm = task_hold(*group, id);
+		if (!mm)
+			continue;
+		coppice_group_hold(*group);
+		break;
+	}
+	return mm;
+}
+
+/**
  * coppice_task_pid() - the process id of a task for the calling process
  * @task: listed, under the group's lock, or kept by a VMA
  *

@@ -82,6 +82,8 @@ DECLARE_EVENT_CLASS(coppice_task_class,
 
 DEFINE_EVENT(coppice_task_class, coppice_task_enter,
 	     TP_PROTO(const struct coppice_task *task), TP_ARGS(task));
+DEFINE_EVENT(coppice_task_class, coppice_task_reset,
+	     TP_PROTO(const struct coppice_task *task), TP_ARGS(task));
 DEFINE_EVENT(coppice_task_class, coppice_task_exit,
 	     TP_PROTO(const struct coppice_task *task), TP_ARGS(task));
 

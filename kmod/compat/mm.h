@@ -4,6 +4,7 @@
 #define _COPPICE_COMPAT_MM_H
 
 #include <linux/mm.h>
+#include <linux/rseq.h>
 #include <linux/sched.h>
 
 /* vm_flags are written through helpers since 6.3, which lock the VMA. */
@@ -17,6 +18,35 @@ static inline void coppice_vm_flags_set(struct vm_area_struct *vma,
 #endif
 }
 
+static inline void coppice_vm_flags_clear(struct vm_area_struct *vma,
+					  unsigned long flags)
+{
+#ifdef COPPICE_HAVE_VM_FLAGS_SET
+	vm_flags_clear(vma, flags);
+#else
+	vma->vm_flags &= ~flags;
+#endif
+}
+
+/* Take what is mapped in a part of a VMA away. Of zap_page_range*() one is exported. */
+static inline void coppice_zap(struct vm_area_struct *vma, unsigned long addr,
+			       unsigned long len)
+{
+#ifdef COPPICE_HAVE_ZAP_PAGE_RANGE
+	zap_page_range(vma, addr, len);
+#elif defined(COPPICE_HAVE_ZAP_VMA_RANGE)
+	zap_vma_range(vma, addr, len);
+#else
+	zap_page_range_single(vma, addr, len, NULL);
+#endif
+}
+
+/* How many page table entries map a page that is no part of a larger one. */
+static inline int coppice_page_mapcount(struct page *page)
+{
+	return atomic_read(&page->_mapcount) + 1;
+}
+
 /* Has the calling thread an rseq area that the kernel writes to? */
 static inline bool coppice_rseq_registered(void)
 {
@@ -25,6 +55,12 @@ static inline bool coppice_rseq_registered(void)
 #else
 	return false;
 #endif
+}
+
+/* Take it away without telling user space, as execve() does. */
+static inline void coppice_rseq_forget(void)
+{
+	rseq_execve(current);
 }
 
 #endif /* _COPPICE_COMPAT_MM_H */

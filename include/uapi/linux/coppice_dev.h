@@ -11,7 +11,7 @@
  *                  GROUP_OPEN    -> group descriptor
  *   image          IMAGE_SEGMENT, IMAGE_SEAL (while loading)
  *                  IMAGE_INFO, pread(2) (once sealed)
- *   group          ENTER, READY
+ *   group          ENTER, READY, RESHARE, RESET
  *
  * Opening an image or a group needs CAP_SYS_ADMIN in the initial user
  * namespace. A group descriptor may be handed on: whoever holds it and runs as
@@ -167,6 +167,11 @@ struct coppice_range {
  *	no image segment may overlap them
  * @cookie: address handed to the image's entry in the register of a system
  *	call's result
+ * @nr_home: ranges in @home; 0: the task can't be reset
+ * @pad: must be 0
+ * @home: where that which was kept lies once the task has resumed: what a reset
+ *	keeps. Pages of a private file mapping there become the file's again
+ * @reset_cookie: instead of @cookie, when the task resumes after a reset
  *
  * Like execve(2): on success there is nothing to return to; the caller goes on
  * at the image's entry point. Refusals leave the caller as it was. A failure
@@ -180,6 +185,43 @@ struct coppice_enter {
 	__u32 nr_keep;
 	struct coppice_range keep[COPPICE_KEEP_MAX];
 	__u64 cookie;
+	__u32 nr_home;
+	__u32 pad;
+	struct coppice_range home[COPPICE_KEEP_MAX];
+	__u64 reset_cookie;
+};
+
+/**
+ * struct coppice_reset - make the calling task what it was when it entered
+ * @reason: where a refusal is explained
+ *
+ * Memory that it changed is the image's again, mappings that it made are gone, all
+ * its signals are blocked, and it goes on at the image's entry point with the
+ * reset cookie in the register of a system call's result; what else is the
+ * kernel's (descriptors, signal actions, timers) is for the code there. Only pages
+ * that changed are touched. Refusals leave the caller as it was: it has several
+ * threads (EBUSY), is no task of the group (ESRCH), was forked or entered without
+ * saying what a reset keeps (EINVAL). A failure later kills the caller.
+ */
+struct coppice_reset {
+	struct coppice_reason reason;
+};
+
+/**
+ * struct coppice_reshare - give back what equals the image
+ * @reason: where a refusal is explained
+ * @compared: set to the private pages that were compared
+ * @given_back: set to those that were equal and went back
+ *
+ * For the calling task and its group's image. With one thread the kernel needs
+ * nothing for it; with several it must be able to keep writers out
+ * (CONFIG_DEVICE_MIGRATION), else the call fails with EOPNOTSUPP. Not a member of the
+ * group: ESRCH.
+ */
+struct coppice_reshare {
+	struct coppice_reason reason;
+	__u64 compared;
+	__u64 given_back;
 };
 
 #define COPPICE_IOC_MAGIC	0xC0
@@ -196,5 +238,7 @@ struct coppice_enter {
  * written are copied ahead. Once a task; later calls do nothing.
  */
 #define COPPICE_IOC_READY		_IO(COPPICE_IOC_MAGIC, 8)
+#define COPPICE_IOC_RESHARE		_IOWR(COPPICE_IOC_MAGIC, 9, struct coppice_reshare)
+#define COPPICE_IOC_RESET		_IOW(COPPICE_IOC_MAGIC, 10, struct coppice_reset)
 
 #endif /* _UAPI_LINUX_COPPICE_DEV_H */

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reset: a task is again what it was when it entered.
+ *
+ * What is mapped as the image has it stays mapped, and only its private pages go,
+ * so the cost follows what the task has changed. All else is unmapped or
+ * mapped anew. Like enter, it refuses first and kills the caller if it fails later.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/completion.h>
+#include <linux/elf.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/ptrace.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/sched/task_stack.h>
+#include <linux/slab.h>
+#include <linux/task_work.h>
+#include <asm/processor.h>
+#include <asm/syscall.h>
+
+#include "coppice.h"
+#include "compat/mm.h"
+#include "trace.h"
+
+#define RESET_BATCH	64
+/* For a task to come by: longer than any system call that a signal can't end. */
+#define RESET_SECONDS	10
+
+struct reset {
+	struct coppice_task *task;
+	struct file *file;	/* for segments to be mapped anew; made when needed */
+	unsigned int nr;
+	unsigned long addrs[RESET_BATCH];
+	struct page *pages[RESET_BATCH];
+};
+
+static const char no_memory[] =
+	"No memory for the reset: free memory or raise the group's memory limit";
+
+static const char *task_refusal(const struct coppice_task *task)
+{
+	if (get_nr_threads(current) != 1)
+		return "The task has several threads: end them before it is reset";
+	if (current->vfork_done)
+		return "The task shares its parent's memory (vfork): reset the parent";
+	return NULL;
+}
+
+/* The gap [start, end) between what stays: unmap what the task has put there. */
+static int clear_gap(struct mm_struct *mm, unsigned long start, unsigned long end)
+{
+	struct vm_area_struct *vma;
+	bool used;
+
+	if (start >= end)
+		return 0;
+	mmap_read_lock(mm);
+	vma = find_vma(mm, start);
+	used = vma && vma->vm_start < end;
+	mmap_read_unlock(mm);
+	return used ? vm_munmap(start, end - start) : 0;
+}
+
+/* Segments and kept ranges are sorted and apart from each other: walk both. */
+static int clear_gaps(const struct coppice_task *task)
+{
+	const struct coppice_image *image = task->group->image;
+	unsigned int s = 0, h = 0;
+	unsigned long from = 0;
+	int err;
+
+	while (s < image->nr_segs || h < task->nr_home) {
+		bool home = s == image->nr_segs || (h < task->nr_home &&
+				task->home[h].start < image->segs[s].start);
+		unsigned long start = home ? task->home[h].start : image->segs[s].start;
+
+		err = clear_gap(task->mm, from, start);
+		if (err)
+			return err;
+		from = start + (home ? task->home[h++].len : image->segs[s++].len);
+	}
+	return clear_gap(task->mm, from, TASK_SIZE);
+}
+
+static int collect(struct page *page, unsigned long addr, unsigned long pgoff,
+		   void *data)
+{
+	struct reset *reset = data;
+
+	if (reset->nr == RESET_BATCH)
+		return -ENOSPC;
+	reset->addrs[reset->nr++] = addr;
+	return 0;
+}
+
+/* Neighbours go together: unmapping costs by the call. */
+static void drop_collected(struct reset *reset, struct vm_area_struct *vma)
+{
+	unsigned int i, n;
+
+	for (i = 0; i < reset->nr; i += n) {
+		unsigned long addr = reset->addrs[i];
+
+		for (n = 1; i + n < reset->nr; n++)
+			if (reset->addrs[i + n] != addr + n * PAGE_SIZE)
+				break;
+		coppice_zap(vma, addr, n << PAGE_SHIFT);
+		coppice_map_again(vma, addr, reset->pages, n);
+	}
+}
+
+static void drop_private(struct reset *reset, struct vm_area_struct *vma)
+{
+	unsigned long from = vma->vm_start;
+	int more;
+
+	do {
+		reset->nr = 0;
+		more = coppice_walk_private(vma, from, collect, reset);
+		drop_collected(reset, vma);
+		if (more)
+			from = reset->addrs[reset->nr - 1] + PAGE_SIZE;
+		cond_resched();
+	} while (more && from < vma->vm_end);
+}
+
+static int map_anew(struct reset *reset, const struct coppice_vseg *seg)
+{
+	int err = vm_munmap(seg->start, seg->len);
+
+	if (err)
+		return err;
+	if (!seg->anon && !reset->file) {
+		struct file *file = coppice_map_file(reset->task);
+
+		if (IS_ERR(file))
+			return PTR_ERR(file);
+		reset->file = file;
+	}
+	return coppice_map_segment(seg, reset->file);
+}
+
+static int restore_segment(struct reset *reset, const struct coppice_vseg *seg)
+{
+	struct mm_struct *mm = reset->task->mm;
+	bool intact = false;
+
+	if (!seg->anon) {
+		/* For writing: a VMA's own lock would let faults in beside the read lock. */
+		mmap_write_lock(mm);
+		intact = coppice_map_intact(reset->task, seg);
+		if (intact)
+			drop_private(reset, find_vma(mm, seg->start));
+		mmap_write_unlock(mm);
+	}
+	return intact ? 0 : map_anew(reset, seg);
+}
+
+static int restore_segments(struct reset *reset)
+{
+	const struct coppice_image *image = reset->task->group->image;
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < image->nr_segs; i++) {
+		err = restore_segment(reset, &image->segs[i]);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* What the task wrote to its arguments; the kernel's own mappings have no file. */
+static void restore_home(const struct coppice_task *task)
+{
+	struct vm_area_struct *vma;
+	unsigned long addr, end;
+	unsigned int i;
+
+	mmap_write_lock(task->mm);
+	for (i = 0; i < task->nr_home; i++) {
+		addr = task->home[i].start;
+		end = addr + task->home[i].len;
+		for (; (vma = find_vma(task->mm, addr)) && vma->vm_start < end; addr = vma->vm_end)
+			if (vma->vm_file && !(vma->vm_flags & (VM_SHARED | VM_SPECIAL)) &&
+			    !is_vm_hugetlb_page(vma))
+				coppice_zap(vma, vma->vm_start, vma->vm_end - vma->vm_start);
+	}
+	mmap_write_unlock(task->mm);
+}
+
+static int restore_memory(struct reset *reset)
+{
+	int err = clear_gaps(reset->task) ?: restore_segments(reset);
+
+	if (reset->file)
+		coppice_map_file_done(reset->file);
+	if (!err)
+		restore_home(reset->task);
+	return err;
+}
+
+/* As a new program: nothing in registers, no signal before the image's code wants any. */
+static void restart_thread(const struct coppice_task *task)
+{
+	const struct coppice_image *image = task->group->image;
+	struct pt_regs *regs = current_pt_regs();
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	coppice_rseq_forget();
+	ELF_PLAT_INIT(regs, 0);
+	start_thread(regs, image->entry, image->stack);
+}
+
+static long reset_task(struct coppice_task *task, const char **why)
+{
+	struct reset *reset;
+	int err;
+
+	*why = task_refusal(task);
+	if (*why)
+		return -EBUSY;
+	*why = "The task was forked or entered without saying what a reset keeps: start it anew";
+	if (!task->nr_home)
+		return -EINVAL;
+	*why = no_memory;
+	reset = kzalloc(sizeof(*reset), GFP_KERNEL);
+	if (!reset)
+		return -ENOMEM;
+	reset->task = task;
+	err = restore_memory(reset);
+	kfree(reset);
+	if (err) {
+		send_sig(SIGKILL, current, 1);
+		return err;
+	}
+	restart_thread(task);
+	task->resets++;
+	atomic64_inc(&task->group->resets);
+	trace_coppice_task_reset(task);
+	return task->reset_cookie;
+}
+
+/**
+ * coppice_reset() - make the calling task what it was when it entered
+ * @group: the caller holds a reference
+ * @why: set to a sentence on failure
+ *
+ * Context: process context of the task, may sleep; takes the mmap lock.
+ * Return: the reset cookie, which the image's entry finds as the result of its
+ * "call"; or a negative error with the caller unchanged, or about to die.
+ */
+long coppice_reset(struct coppice_group *group, const char **why)
+{
+	struct coppice_task *task = coppice_task_find(group, current->mm);
+	long ret;
+
+	if (!task) {
+		*why = "The caller is no task of this group: enter it first";
+		return -ESRCH;
+	}
+	ret = reset_task(task, why);
+	coppice_task_close(task);
+	return ret;
+}
+
+/*
+ * From outside: the task does it to itself on its way back to user mode, while the caller
+ * waits. Who gives up waiting leaves the request to the task.
+ */
+struct remote {
+	struct kref ref;	/* the caller, the task */
+	struct callback_head work;
+	struct coppice_group *group;
+	struct file *pin;	/* keeps the module until after remote_work() */
+	struct completion done;
+	long ret;
+	const char *why;
+};
+
+static void remote_free(struct kref *ref)
+{
+	struct remote *remote = container_of(ref, struct remote, ref);
+
+	coppice_group_put(remote->group);
+	kfree(remote);
+}
+
+static void remote_work(struct callback_head *work)
+{
+	struct remote *remote = container_of(work, struct remote, work);
+	struct file *pin = remote->pin;
+
+	remote->ret = -ESRCH;
+	remote->why = "The task has ended";
+	if (current->mm && !(current->flags & PF_EXITING))
+		remote->ret = coppice_reset(remote->group, &remote->why);
+	if (remote->ret > 0)
+		syscall_set_return_value(current, current_pt_regs(), 0, remote->ret);
+	complete(&remote->done);
+	kref_put(&remote->ref, remote_free);
+	/* The last of this code that runs: the file is released after its return. */
+	fput(pin);
+}
+
+static const struct file_operations pin_fops = { .owner = THIS_MODULE };
+
+static struct remote *remote_create(struct coppice_group *group)
+{
+	struct remote *remote = kzalloc(sizeof(*remote), GFP_KERNEL);
+
+	if (!remote)
+		return NULL;
+	remote->pin = anon_inode_getfile("[coppice-reset]", &pin_fops, NULL, O_RDONLY);
+	if (IS_ERR(remote->pin)) {
+		kfree(remote);
+		return NULL;
+	}
+	kref_init(&remote->ref);
+	kref_get(&remote->ref);
+	init_task_work(&remote->work, remote_work);
+	init_completion(&remote->done);
+	coppice_group_hold(group);
+	remote->group = group;
+	return remote;
+}
+
+static int remote_wait(struct remote *remote, const char **why)
+{
+	long left = wait_for_completion_interruptible_timeout(&remote->done,
+							      RESET_SECONDS * HZ);
+
+	*why = "The task does not run (is it stopped or frozen?): it is reset as soon as it does";
+	if (left < 0)
+		return -EINTR;
+	if (!left)
+		return -ETIMEDOUT;
+	*why = remote->why;
+	return remote->ret < 0 ? remote->ret : 0;
+}
+
+/* The process that the memory is of, with a reference. */
+static struct task_struct *mm_process(struct mm_struct *mm)
+{
+	struct task_struct *process;
+
+	rcu_read_lock();
+	process = rcu_dereference(mm->owner);
+	if (process)
+		get_task_struct(process);
+	rcu_read_unlock();
+	return process;
+}
+
+/**
+ * coppice_reset_remote() - reset a task from outside
+ * @group: its group; the caller holds a reference
+ * @mm: its memory, held by mm_users
+ * @why: set to a sentence on failure
+ *
+ * Context: may sleep, for as long as the task takes to leave the kernel.
+ * Return: 0 or a negative error as from coppice_reset(); -ETIMEDOUT or -EINTR if
+ * the task has not come by yet, and will be reset when it does.
+ */
+int coppice_reset_remote(struct coppice_group *group, struct mm_struct *mm,
+			 const char **why)
+{
+	struct remote *remote = remote_create(group);
+	struct task_struct *process;
+	int err = -ESRCH;
+
+	*why = no_memory;
+	if (!remote)
+		return -ENOMEM;
+	*why = "There is no such task: it may have ended";
+	process = mm_process(mm);
+	if (process) {
+		err = task_work_add(process, &remote->work, TWA_SIGNAL);
+		put_task_struct(process);
+	}
+	if (err) {
+		fput(remote->pin);
+		kref_put(&remote->ref, remote_free);
+	} else {
+		err = remote_wait(remote, why);
+	}
+	kref_put(&remote->ref, remote_free);
+	return err;
+}
