@@ -16,10 +16,10 @@ json_t *describe_image(const struct image_info *info)
 
 json_t *describe_group(const struct group_info *info)
 {
-	return json_pack("{s:s, s:I, s:s, s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:s, s:I, s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 			 "name", info->name, "id", (json_int_t)info->id, "image", info->image,
 			 "owner", user_name(info->owner), "owner_uid", (json_int_t)info->owner,
-			 "cgroup", info->cgroup,
+			 "cgroup", info->cgroup, "reshare", info->reshare,
 			 "max_tasks", (json_int_t)info->max_tasks,
 			 "tasks", (json_int_t)info->tasks,
 			 "entered", (json_int_t)info->entered,
@@ -28,15 +28,19 @@ json_t *describe_group(const struct group_info *info)
 			 "mapped_ahead", (json_int_t)info->mapped_ahead,
 			 "copied_ahead", (json_int_t)info->copied_ahead,
 			 "touched", (json_int_t)info->touched,
-			 "written", (json_int_t)info->written);
+			 "written", (json_int_t)info->written,
+			 "given_back", (json_int_t)info->given_back,
+			 "resets", (json_int_t)info->resets);
 }
 
 json_t *describe_task(const struct task_info *info)
 {
-	return json_pack("{s:I, s:i, s:s, s:b, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:I, s:i, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I}",
 			 "id", (json_int_t)info->id, "pid", info->pid, "group", info->group,
 			 "forked", info->forked, "age_ms", (json_int_t)info->age_ms,
 			 "faults", (json_int_t)info->faults,
 			 "mapped_ahead", (json_int_t)info->mapped_ahead,
-			 "copied_ahead", (json_int_t)info->copied_ahead);
+			 "copied_ahead", (json_int_t)info->copied_ahead,
+			 "given_back", (json_int_t)info->given_back,
+			 "resets", (json_int_t)info->resets);
 }

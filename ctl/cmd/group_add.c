@@ -11,7 +11,7 @@
 
 enum {
 	OPTION_IMAGE = 256, OPTION_OWNER, OPTION_CGROUP, OPTION_MAX_TASKS, OPTION_MEMORY_MAX,
-	OPTION_PIDS_MAX,
+	OPTION_PIDS_MAX, OPTION_RESHARE,
 };
 
 static const struct argp_option options[] = {
@@ -28,11 +28,14 @@ static const struct argp_option options[] = {
 	  .doc = "most memory of the group's cgroup (memory.max); K, M, G and T are understood" },
 	{ .name = "pids-max", .key = OPTION_PIDS_MAX, .arg = "N",
 	  .doc = "most processes and threads in the group's cgroup (pids.max)" },
+	{ .name = "reshare", .key = OPTION_RESHARE, .arg = "WHEN",
+	  .doc = "when tasks give back private pages that equal the image's: idle, never, "
+		 "every=SECONDS or pressure (default: idle)" },
 	{}
 };
 
 struct arguments {
-	const char *name, *image, *owner, *cgroup;
+	const char *name, *image, *owner, *cgroup, *reshare;
 	uint64_t max_tasks;
 	struct cgroup_limits limits;
 };
@@ -68,6 +71,9 @@ static int option(int key, char *arg, void *data, struct error *err)
 	case OPTION_PIDS_MAX:
 		return number_parse("a number of processes", arg, INT32_MAX,
 				    &arguments->limits.pids_max, err);
+	case OPTION_RESHARE:
+		arguments->reshare = arg;
+		return 0;
 	default:
 		return argument(arguments, arg, err);
 	}
@@ -111,9 +117,12 @@ static int describe(const struct context *ctx, const struct arguments *arguments
 		    struct group_info *group, struct error *err)
 {
 	struct image_info image;
+	struct policy policy;
 	struct user owner;
 
 	if (ctx->backend->image_get(arguments->image, &image, err))
+		return -1;
+	if (policy_parse(arguments->reshare, &policy, err))
 		return -1;
 	if (arguments->owner && user_find(arguments->owner, &owner, err))
 		return -1;
@@ -123,12 +132,13 @@ static int describe(const struct context *ctx, const struct arguments *arguments
 	};
 	snprintf(group->name, sizeof(group->name), "%s", arguments->name);
 	snprintf(group->image, sizeof(group->image), "%s", arguments->image);
+	snprintf(group->reshare, sizeof(group->reshare), "%s", arguments->reshare);
 	return set_cgroup(group, arguments->cgroup, err);
 }
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
-	struct arguments arguments = {};
+	struct arguments arguments = { .reshare = POLICY_DEFAULT };
 	struct group_info group;
 
 	if (cmd_parse(&cmd_group_add, argc, argv, option, &arguments, err) ||
@@ -141,9 +151,11 @@ const struct command cmd_group_add = {
 	.object = "group",
 	.verb = "add",
 	.args = "NAME --image IMAGE [--owner USER] [--cgroup PATH] [--max-tasks N] "
-		"[--memory-max BYTES] [--pids-max N]",
+		"[--memory-max BYTES] [--pids-max N] [--reshare WHEN]",
 	.summary = "Make a group whose tasks share an image",
-	.help = "An image may be used by groups of its owner; root's by everybody's.",
+	.help = "An image may be used by groups of its owner; root's by everybody's. With --reshare idle a "
+		"task gives memory back when it waits for its next event; every=SECONDS and "
+		"pressure are done by `coppice group watch`.",
 	.options = options,
 	.needs_backend = true,
 	.run = run,

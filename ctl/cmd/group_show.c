@@ -8,6 +8,7 @@ static const struct column fields[] = {
 	{ "name", "name", COLUMN_TEXT },
 	{ "image", "image", COLUMN_TEXT },
 	{ "owner", "owner", COLUMN_TEXT },
+	{ "reshare", "gives memory back", COLUMN_TEXT },
 	{ "cgroup", "cgroup", COLUMN_TEXT },
 	{ "tasks", "tasks", COLUMN_NUMBER },
 	{ "max_tasks", "most tasks", COLUMN_NUMBER },
@@ -18,6 +19,8 @@ static const struct column fields[] = {
 	{ "copied_ahead", "pages copied ahead", COLUMN_NUMBER },
 	{ "touched", "pages that a start touches", COLUMN_NUMBER },
 	{ "written", "pages that a start writes", COLUMN_NUMBER },
+	{ "given_back", "pages given back", COLUMN_NUMBER },
+	{ "resets", "resets", COLUMN_NUMBER },
 	{}
 };
 

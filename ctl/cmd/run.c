@@ -17,13 +17,13 @@
 
 #define COUNT_MAX	100000
 #define WORDS_MAX	1024	/* arguments, and variables */
-#define WORDS_ROOM	(WORDS_MAX + 3)
+#define WORDS_ROOM	(WORDS_MAX + 4)
 
 extern char **environ;
 
 enum {
 	OPTION_EVENT = 256, OPTION_COUNT, OPTION_PARALLEL, OPTION_DETACH, OPTION_ENV,
-	OPTION_NO_PREMAP,
+	OPTION_NO_PREMAP, OPTION_REUSE,
 };
 
 static const struct argp_option options[] = {
@@ -37,13 +37,16 @@ static const struct argp_option options[] = {
 	  .doc = "print the tasks' process ids once they have entered, and do not wait for them" },
 	{ .name = "env", .key = OPTION_ENV, .arg = "NAME=VALUE",
 	  .doc = "set a variable in the tasks' environment; may be repeated" },
+	{ .name = "reuse", .key = OPTION_REUSE, .arg = "HOW",
+	  .doc = "each line of the event's FILE is an event, and each task handles them all, one after the "
+		 "other: \"reset\" in between to what it was at its start, or \"keep\" what the last one left" },
 	{ .name = "no-premap", .key = OPTION_NO_PREMAP,
 	  .doc = "map no pages ahead, for comparison (kernel backend)" },
 	{}
 };
 
 struct arguments {
-	const char *group, *event;
+	const char *group, *event, *reuse;
 	uint64_t count, parallel;	/* parallel: 0 is no limit */
 	bool detach, no_premap;
 	char *words[WORDS_ROOM];	/* the task's argv, argv[0] being the group */
@@ -80,6 +83,14 @@ static int add_variable(struct arguments *arguments, char *text, struct error *e
 	return add_word(arguments->variables, &arguments->nr_variables, text, err);
 }
 
+static int parse_reuse(struct arguments *arguments, const char *how, struct error *err)
+{
+	if (strcmp(how, "reset") && strcmp(how, "keep"))
+		return error_usage(err, "'%.80s' is no way to reuse a task: give reset or keep", how);
+	arguments->reuse = how;
+	return 0;
+}
+
 static int option(int key, char *arg, void *data, struct error *err)
 {
 	struct arguments *arguments = data;
@@ -100,6 +111,8 @@ static int option(int key, char *arg, void *data, struct error *err)
 	case OPTION_NO_PREMAP:
 		arguments->no_premap = true;
 		return 0;
+	case OPTION_REUSE:
+		return parse_reuse(arguments, arg, err);
 	}
 	if (!arguments->group)
 		arguments->group = arg;
@@ -110,16 +123,20 @@ static int option(int key, char *arg, void *data, struct error *err)
  * Starting.
  */
 
-/* Room for these two variables is left by add_word(). */
+/* Room for these three variables is left by add_word(). */
 static char **make_environment(struct batch *batch, struct arguments *arguments)
 {
-	static char event[32];
+	static char event[32], reuse[32];
 	size_t nr = arguments->nr_variables;
 
 	arguments->variables[nr++] = batch->request;
 	if (arguments->event) {
 		snprintf(event, sizeof(event), COPPICE_ENV_EVENT "=%d", TASK_EVENT_FD);
 		arguments->variables[nr++] = event;
+	}
+	if (arguments->reuse) {
+		snprintf(reuse, sizeof(reuse), COPPICE_ENV_REUSE "=%s", arguments->reuse);
+		arguments->variables[nr++] = reuse;
 	}
 	return spawn_environment(environ, &batch->user, arguments->variables);
 }
@@ -132,6 +149,14 @@ static void note_request(struct batch *batch)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	snprintf(batch->request, sizeof(batch->request), COPPICE_ENV_REQUEST "=%lld%09ld",
 		 (long long)now.tv_sec, now.tv_nsec);
+}
+
+static bool gives_back_idle(const struct group_info *group)
+{
+	struct policy policy;
+	struct error ignored;
+
+	return !policy_parse(group->reshare, &policy, &ignored) && policy.when == POLICY_IDLE;
 }
 
 static int open_batch(struct batch *batch, struct arguments *arguments, struct error *err)
@@ -152,6 +177,7 @@ static int open_batch(struct batch *batch, struct arguments *arguments, struct e
 	if (backend->launch_open(arguments->group, &batch->launch, err))
 		return -1;
 	batch->launch.no_premap = arguments->no_premap;
+	batch->launch.reshare_idle = gives_back_idle(&batch->group);
 	batch->launch.argv = arguments->words;
 	note_request(batch);
 	batch->launch.envp = make_environment(batch, arguments);
@@ -329,10 +355,22 @@ static int run_attached(struct batch *batch, struct error *err)
 	return failed || outcome.failed ? -1 : outcome.status;
 }
 
+static int check_reuse(const struct context *ctx, const struct arguments *arguments,
+		       struct error *err)
+{
+	if (!arguments->reuse)
+		return 0;
+	if (!arguments->event)
+		return error_usage(err, "--reuse is about several events: give a file of them with --event");
+	if (!strcmp(arguments->reuse, "reset") && !ctx->backend->task_reset)
+		return error_set(err, EOPNOTSUPP, "the %s backend cannot reset a task: load the module, or give --reuse keep",
+				 ctx->backend->name);
+	return 0;
+}
+
 static int prepare(struct context *ctx, int argc, char **argv, struct arguments *arguments,
 		   struct error *err)
 {
-	(void)ctx;
 	arguments->count = 1;
 	if (cmd_parse(&cmd_run, argc, argv, option, arguments, err))
 		return -1;
@@ -341,7 +379,7 @@ static int prepare(struct context *ctx, int argc, char **argv, struct arguments 
 				   cmd_run.args);
 	if (!arguments->count)
 		return error_usage(err, "--count 0 starts nothing: give 1 or more");
-	return 0;
+	return check_reuse(ctx, arguments, err);
 }
 
 static int run_batch(struct context *ctx, struct arguments *arguments, struct error *err)
@@ -378,7 +416,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 
 const struct command cmd_run = {
 	.object = "run",
-	.args = "GROUP [--event FILE|-] [--count N] [--parallel N] [--detach] "
+	.args = "GROUP [--event FILE|- [--reuse reset|keep]] [--count N] [--parallel N] [--detach] "
 		"[--env NAME=VALUE]… [--no-premap] [-- ARG…]",
 	.summary = "Start tasks in a group",
 	.help = "Tasks run as the group's owner in the group's cgroup, with the caller's standard "

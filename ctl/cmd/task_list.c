@@ -12,6 +12,7 @@ static const struct column columns[] = {
 	{ "faults", "FAULTS", COLUMN_NUMBER },
 	{ "mapped_ahead", "MAPPED", COLUMN_NUMBER },
 	{ "copied_ahead", "COPIED", COLUMN_NUMBER },
+	{ "given_back", "GIVEN-BACK", COLUMN_NUMBER },
 	{}
 };
 
@@ -42,7 +43,8 @@ const struct command cmd_task_list = {
 	.args = "[GROUP]",
 	.summary = "Show the tasks of a group or of all",
 	.help = "MAPPED and COPIED are pages that were mapped and copied ahead when the task "
-		"started, FAULTS those page faults that the image answered since.",
+		"started, FAULTS those page faults that the image answered since, GIVEN-BACK "
+		"private pages that had become equal to the image's again.",
 	.needs_backend = true,
 	.run = run,
 };

@@ -15,6 +15,7 @@
 #include "error.h"
 #include "image.h"
 #include "launch.h"
+#include "policy.h"
 
 struct image_info {
 	uint32_t id;
@@ -30,11 +31,13 @@ struct group_info {
 	char image[IMAGE_NAME_MAX + 1];
 	uid_t owner;
 	char cgroup[256];	/* below the cgroup v2 mount, "/coppice/NAME" */
+	char reshare[POLICY_SIZE];
 	uint32_t max_tasks;	/* 0: no limit */
 	/* statistics */
 	uint32_t tasks;
 	uint64_t entered, forked, faults, mapped_ahead, copied_ahead;
 	uint64_t touched, written;	/* pages to be mapped, copied ahead */
+	uint64_t given_back, resets;
 };
 
 struct task_info {
@@ -42,7 +45,11 @@ struct task_info {
 	pid_t pid;
 	char group[IMAGE_NAME_MAX + 1];
 	bool forked;
-	uint64_t age_ms, faults, mapped_ahead, copied_ahead;
+	uint64_t age_ms, faults, mapped_ahead, copied_ahead, given_back, resets;
+};
+
+struct reshare_info {
+	uint64_t compared, given_back;	/* pages */
 };
 
 struct store_info {
@@ -78,6 +85,15 @@ struct backend {
 	int (*group_delete)(const char *name, struct error *err);
 	/* group == NULL: the tasks of all groups. */
 	int (*task_each)(const char *group, task_fn fn, void *data, struct error *err);
+
+	/*
+	 * Give back the private pages of a task that equal the image's. ENOENT in err:
+	 * it has ended. NULL: a task can only do it to itself.
+	 */
+	int (*task_reshare)(uint64_t id, struct reshare_info *info, struct error *err);
+
+	/* Have a task be what it was when it entered; as above. */
+	int (*task_reset)(uint64_t id, struct error *err);
 
 	/*
 	 * Fills in all of *launch but argv and envp, so that any number of

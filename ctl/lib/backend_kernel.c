@@ -88,6 +88,7 @@ static void parse_group(struct nlattr **attrs, void *item)
 	get_text(attrs[COPPICE_A_GROUP_IMAGE], info->image, sizeof(info->image));
 	info->owner = get_u32(attrs[COPPICE_A_GROUP_OWNER]);
 	get_text(attrs[COPPICE_A_GROUP_CGROUP], info->cgroup, sizeof(info->cgroup));
+	get_text(attrs[COPPICE_A_GROUP_RESHARE], info->reshare, sizeof(info->reshare));
 	info->max_tasks = get_u32(attrs[COPPICE_A_GROUP_MAX_TASKS]);
 	info->tasks = get_u32(attrs[COPPICE_A_GROUP_TASKS]);
 	info->entered = get_u64(attrs[COPPICE_A_GROUP_ENTERED]);
@@ -97,6 +98,8 @@ static void parse_group(struct nlattr **attrs, void *item)
 	info->copied_ahead = get_u64(attrs[COPPICE_A_GROUP_COPIED_AHEAD]);
 	info->touched = get_u64(attrs[COPPICE_A_GROUP_TOUCHED]);
 	info->written = get_u64(attrs[COPPICE_A_GROUP_WRITTEN]);
+	info->given_back = get_u64(attrs[COPPICE_A_GROUP_GIVEN_BACK]);
+	info->resets = get_u64(attrs[COPPICE_A_GROUP_RESETS]);
 }
 
 static void parse_task(struct nlattr **attrs, void *item)
@@ -111,6 +114,16 @@ static void parse_task(struct nlattr **attrs, void *item)
 	info->faults = get_u64(attrs[COPPICE_A_TASK_FAULTS]);
 	info->mapped_ahead = get_u64(attrs[COPPICE_A_TASK_MAPPED_AHEAD]);
 	info->copied_ahead = get_u64(attrs[COPPICE_A_TASK_COPIED_AHEAD]);
+	info->given_back = get_u64(attrs[COPPICE_A_TASK_GIVEN_BACK]);
+	info->resets = get_u64(attrs[COPPICE_A_TASK_RESETS]);
+}
+
+static void parse_reshare(struct nlattr **attrs, void *item)
+{
+	struct reshare_info *info = item;
+
+	info->compared = get_u64(attrs[COPPICE_A_TASK_COMPARED]);
+	info->given_back = get_u64(attrs[COPPICE_A_TASK_GIVEN_BACK]);
 }
 
 /*
@@ -273,6 +286,7 @@ static int group_add(const struct group_info *group, struct error *err)
 	if (nla_put_string(msg, COPPICE_A_GROUP_IMAGE, group->image) ||
 	    nla_put_u32(msg, COPPICE_A_GROUP_OWNER, group->owner) ||
 	    nla_put_string(msg, COPPICE_A_GROUP_CGROUP, group->cgroup) ||
+	    nla_put_string(msg, COPPICE_A_GROUP_RESHARE, group->reshare) ||
 	    nla_put_u32(msg, COPPICE_A_GROUP_MAX_TASKS, group->max_tasks)) {
 		nlmsg_free(msg);
 		return error_set(err, ENOMEM, "out of memory");
@@ -314,6 +328,29 @@ static int task_each(const char *group, task_fn fn, void *data, struct error *er
 		ret = fn((struct task_info *)list.items + i, data);
 	free(list.items);
 	return ret;
+}
+
+static struct nl_msg *task_request(uint8_t cmd, uint64_t id, struct error *err)
+{
+	struct nl_msg *msg = request(cmd, 0, err);
+
+	if (msg && nla_put_u64(msg, COPPICE_A_TASK_ID, id)) {
+		nlmsg_free(msg);
+		error_set(err, ENOMEM, "out of memory");
+		return NULL;
+	}
+	return msg;
+}
+
+static int task_reshare(uint64_t id, struct reshare_info *info, struct error *err)
+{
+	*info = (struct reshare_info) {};
+	return ask(task_request(COPPICE_CMD_TASK_RESHARE, id, err), parse_reshare, info, err);
+}
+
+static int task_reset(uint64_t id, struct error *err)
+{
+	return ask(task_request(COPPICE_CMD_TASK_RESET, id, err), NULL, NULL, err);
 }
 
 static int launch_open(const char *group, struct launch *launch, struct error *err)
@@ -382,12 +419,14 @@ static json_t *task_event(const char *name, struct nlattr **attrs)
 	struct task_info info = {};
 
 	parse_task(attrs, &info);
-	return json_pack("{s:s, s:s, s:i, s:I, s:b, s:I, s:I, s:I, s:I}", "event", name,
+	return json_pack("{s:s, s:s, s:i, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I}", "event", name,
 			 "group", info.group, "pid", info.pid, "id", (json_int_t)info.id,
 			 "forked", info.forked, "age_ms", (json_int_t)info.age_ms,
 			 "faults", (json_int_t)info.faults,
 			 "mapped_ahead", (json_int_t)info.mapped_ahead,
-			 "copied_ahead", (json_int_t)info.copied_ahead);
+			 "copied_ahead", (json_int_t)info.copied_ahead,
+			 "given_back", (json_int_t)info.given_back,
+			 "resets", (json_int_t)info.resets);
 }
 
 static int on_event(uint8_t cmd, struct nlattr **attrs, void *data, struct error *err)
@@ -435,6 +474,8 @@ const struct backend backend_kernel = {
 	.group_each = group_each,
 	.group_delete = group_delete,
 	.task_each = task_each,
+	.task_reshare = task_reshare,
+	.task_reset = task_reset,
 	.launch_open = launch_open,
 	.launch_close = launch_free,
 	.events = events,

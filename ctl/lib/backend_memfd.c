@@ -98,15 +98,16 @@ static struct group_info group_record(const char *name, const json_t *json)
 	snprintf(info.name, sizeof(info.name), "%s", name);
 	text(json, "image", info.image, sizeof(info.image));
 	text(json, "cgroup", info.cgroup, sizeof(info.cgroup));
+	text(json, "reshare", info.reshare, sizeof(info.reshare));
 	return info;
 }
 
 static json_t *group_json(const struct group_info *info)
 {
-	return json_pack("{s:I, s:I, s:I, s:s, s:s}",
+	return json_pack("{s:I, s:I, s:I, s:s, s:s, s:s}",
 			 "id", (json_int_t)info->id, "owner", (json_int_t)info->owner,
-			 "max_tasks", (json_int_t)info->max_tasks,
-			 "image", info->image, "cgroup", info->cgroup);
+			 "max_tasks", (json_int_t)info->max_tasks, "image", info->image,
+			 "cgroup", info->cgroup, "reshare", info->reshare);
 }
 
 /*

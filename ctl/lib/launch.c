@@ -8,9 +8,11 @@
  * the vDSO to the image's address.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/rseq.h>
 #include <unistd.h>
 
@@ -131,6 +133,27 @@ static int special_clear(struct launch_plan *plan, struct error *err)
 	return 0;
 }
 
+/*
+ * Make the filled-in region a private mapping of a file with the same content: what the task
+ * writes to it are copies, which a reset drops.
+ */
+static int args_share(const struct coppice_span *span, struct error *err)
+{
+	int fd = memfd_create("coppice-args", MFD_CLOEXEC | MFD_ALLOW_SEALING), ret = -1;
+
+	if (fd >= 0 && write(fd, (void *)span->start, span->len) == (ssize_t)span->len &&
+	    !fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) &&
+	    mmap((void *)span->start, span->len, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_FIXED, fd, 0) == (void *)span->start)
+		ret = 0;
+	else
+		error_set(err, errno, "no memory for the task's arguments (%s): raise the group's memory limit",
+			  strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
 /* The kernel would go on writing to an area that is no longer ours. */
 static void rseq_unregister(void)
 {
@@ -146,20 +169,30 @@ static void keep_sort(struct coppice_span *keep, size_t nr)
 	place_sort(&place);
 }
 
+static void ranges_fill(struct coppice_range *ranges, struct coppice_span *spans, size_t nr)
+{
+	size_t i;
+
+	keep_sort(spans, nr);
+	for (i = 0; i < nr; i++)
+		ranges[i] = (struct coppice_range){ spans[i].start, spans[i].len };
+}
+
 static int enter_module(const struct launch_plan *plan, const struct launch *launch, struct error *err)
 {
 	struct coppice_span keep[2] = { plan->args, special(&plan->vvar, &plan->vdso) };
+	struct coppice_span home[2] = { plan->args, special(&launch->vvar, &launch->vdso) };
 	struct coppice_enter enter = {
 		.reason = { .text = (uint64_t)err->text, .len = sizeof(err->text) },
 		.flags = launch->no_premap ? COPPICE_ENTER_NO_PREMAP : 0,
 		.nr_keep = 2,
 		.cookie = plan->args.start,
+		.nr_home = 2,
+		.reset_cookie = plan->args.start + sizeof(struct coppice_task_args),
 	};
-	size_t i;
 
-	keep_sort(keep, 2);
-	for (i = 0; i < 2; i++)
-		enter.keep[i] = (struct coppice_range){ keep[i].start, keep[i].len };
+	ranges_fill(enter.keep, keep, 2);
+	ranges_fill(enter.home, home, 2);
 	error_set(err, 0, "the module refused to enter the image");
 	if (ioctl(launch->fd, COPPICE_IOC_ENTER, &enter) < 0)
 		err->code = errno;
@@ -221,6 +254,8 @@ int launch_enter(const struct launch *launch, struct error *err)
 	launch_args_fill(args, plan.args.len, launch);
 	args->vvar = plan.vvar;
 	args->vdso = plan.vdso;
+	if (launch->module && args_share(&plan.args, err))
+		return -1;
 	rseq_unregister();
 	return launch->module ? enter_module(&plan, launch, err) : enter_memfd(&plan, launch, err);
 }

@@ -35,6 +35,7 @@ struct launch {
 	int fd;			/* module: group descriptor; memfd: the image's memfd */
 	int module;		/* which of the two */
 	int no_premap;
+	int reshare_idle;	/* the group's policy */
 	uint64_t entry, stack;	/* memfd backend only: the module knows its own */
 	struct coppice_span vdso, vvar;	/* where the image expects them */
 	struct coppice_mm mm;

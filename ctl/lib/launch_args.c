@@ -3,6 +3,7 @@
  * A task's arguments: the header, argv[], envp[], then the strings, laid out in one
  * region as the kernel does it on a new program's stack.
  */
+#include <fcntl.h>
 #include <string.h>
 
 #include "launch_args.h"
@@ -18,7 +19,7 @@ static size_t strings_count(char *const *strings, size_t *bytes)
 
 uint64_t launch_args_size(const struct launch *launch)
 {
-	size_t bytes = sizeof(struct coppice_task_args);
+	size_t bytes = 2 * sizeof(struct coppice_task_args);
 	size_t pointers = strings_count(launch->argv, &bytes) + strings_count(launch->envp, &bytes);
 
 	return PAGE_UP(bytes + (pointers + 2) * sizeof(char *));
@@ -37,20 +38,40 @@ static size_t strings_copy(char **pointers, char **at, char *const *strings)
 	return n;
 }
 
+/* The launch's is the highest that is left open. */
+static void fds_fill(struct coppice_task_args *args)
+{
+	int fd;
+
+	for (fd = 0; fd <= args->fd && args->nr_fds < COPPICE_ARGS_FDS; fd++)
+		if (fcntl(fd, F_GETFD) >= 0)
+			args->fds[args->nr_fds++] = fd;
+}
+
+/* A reset finds the vDSO where the first resume has left it. */
+static void reset_fill(struct coppice_task_args *args, const struct launch *launch)
+{
+	args[1] = args[0];
+	args[1].flags |= COPPICE_ARGS_RESET;
+	args[1].vdso = launch->vdso;
+	args[1].vvar = launch->vvar;
+}
+
 void launch_args_fill(struct coppice_task_args *args, uint64_t size, const struct launch *launch)
 {
 	size_t bytes = 0;
 	size_t argc = strings_count(launch->argv, &bytes);
 	size_t envc = strings_count(launch->envp, &bytes);
-	char **pointers = (char **)(args + 1);
+	char **pointers = (char **)(args + 2);
 	char *at = (char *)(pointers + argc + envc + 2);
 
 	*args = (struct coppice_task_args){
 		.magic = COPPICE_ARGS_MAGIC,
 		.size = sizeof(*args),
 		.region = size,
-		.flags = launch->module ? COPPICE_ARGS_MODULE : 0,
-		.fd = launch->module ? launch->fd : -1,
+		.flags = (launch->module ? COPPICE_ARGS_MODULE : 0) |
+			 (launch->reshare_idle ? COPPICE_ARGS_RESHARE_IDLE : 0),
+		.fd = launch->fd,
 		.mm = launch->mm,
 		.argc = argc,
 		.argv = (uint64_t)pointers,
@@ -61,4 +82,6 @@ void launch_args_fill(struct coppice_task_args *args, uint64_t size, const struc
 	args->arg_end = args->env_start = (uint64_t)at;
 	strings_copy(pointers + argc + 1, &at, launch->envp);
 	args->env_end = (uint64_t)at;
+	fds_fill(args);
+	reset_fill(args, launch);
 }

@@ -33,7 +33,6 @@ void coppice_restorer(const struct restore_table *table)
 				seg->anon ? flags | MAP_ANONYMOUS : flags,
 				seg->anon ? -1 : table->fd, seg->offset) != (long)seg->start;
 	}
-	raw_call(SYS_close, table->fd);
 	if (bad)
 		raw_call(SYS_exit_group, 125);
 	/* The table and the stack go last: from here on everything is in registers. */

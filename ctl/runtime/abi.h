@@ -21,11 +21,13 @@
 #define COPPICE_ENV_BASE	"COPPICE_PYTHON_BASE"
 /* Set in a task's environment: descriptor with its event. */
 #define COPPICE_ENV_EVENT	"COPPICE_EVENT_FD"
+/* Set in a task's environment if the event is several, a line each: "reset" or "keep". */
+#define COPPICE_ENV_REUSE	"COPPICE_REUSE"
 /* Set in a task's environment: CLOCK_MONOTONIC when it was asked for, in nanoseconds. */
 #define COPPICE_ENV_REQUEST	"COPPICE_REQUEST_NS"
 
 #define COPPICE_RECORD_MAGIC	0x31434352u	/* "RCC1" */
-#define COPPICE_ARGS_MAGIC	0x31434341u	/* "ACC1" */
+#define COPPICE_ARGS_MAGIC	0x32434341u	/* "ACC2" */
 
 struct coppice_span {
 	uint64_t start;
@@ -61,10 +63,16 @@ struct coppice_record {
 
 /* struct coppice_task_args.flags */
 #define COPPICE_ARGS_MODULE	(1u << 0)	/* entered through the module: fd is a group's */
+#define COPPICE_ARGS_RESHARE_IDLE	(1u << 1)	/* give equal pages back when idle */
+#define COPPICE_ARGS_RESET	(1u << 2)	/* resumes after a reset, not in a new process */
+
+/* Standard ones, the event's and the one in struct coppice_task_args. */
+#define COPPICE_ARGS_FDS	7
 
 /*
  * Start of the region that the launcher leaves mapped for a task; its address
- * is the cookie of the enter call. Strings and pointer arrays follow in the
+ * is the cookie of the enter call. A second one follows whose address is the reset
+ * cookie: that of a task that resumes again. Strings and pointer arrays follow in the
  * same region, which stays mapped (writable, private) as long as the task lives:
  * it is the task's argv and environ.
  */
@@ -73,10 +81,12 @@ struct coppice_task_args {
 	uint32_t size;		/* of this structure */
 	uint64_t region;	/* length of the whole region in bytes */
 	uint32_t flags;
-	int32_t fd;		/* group descriptor, close-on-exec, or -1 */
+	int32_t fd;		/* of the group or of the image's memfd; close-on-exec */
 	struct coppice_span vdso;	/* where they are now; resume moves them */
 	struct coppice_span vvar;	/* to where the image expects them */
 	struct coppice_mm mm;	/* the image's, for /proc/PID and brk */
+	uint32_t nr_fds;	/* descriptors that the task began with, sorted */
+	int32_t fds[COPPICE_ARGS_FDS];
 	uint64_t argc;
 	uint64_t argv;		/* address of char *[argc + 1] */
 	uint64_t envp;		/* address of char *[], NULL-terminated */

@@ -3,14 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#include <linux/coppice_dev.h>
 
 #include "coppice.h"
 #include "state.h"
@@ -21,7 +17,6 @@
 
 struct coppice_state coppice_state;
 int coppice_record_fd = -1;
-static bool ready_deferred;
 
 /* The controller used the limit on stacks to place mappings: see ctl/lib/layout.c. */
 static void restore_stack_limit(const char *text)
@@ -107,8 +102,7 @@ static void task_begin(void)
 	coppice_record_fd = -1;
 	coppice_environ_replace((char **)coppice_task->envp);
 	coppice_hooks_task();
-	if (!ready_deferred)
-		coppice_ready();
+	coppice_ready_default();
 }
 
 static int template_refused(void)
@@ -154,23 +148,4 @@ int coppice_args(char ***argv)
 		return 0;
 	*argv = (char **)coppice_task->argv;
 	return coppice_task->argc;
-}
-
-__attribute__((visibility("default")))
-void coppice_defer_ready(void)
-{
-	ready_deferred = true;
-}
-
-__attribute__((visibility("default")))
-void coppice_ready(void)
-{
-	static bool done;
-
-	if (done || !coppice_task || coppice_task->fd < 0)
-		return;
-	done = true;
-	if (coppice_task->flags & COPPICE_ARGS_MODULE)
-		ioctl(coppice_task->fd, COPPICE_IOC_READY);
-	close(coppice_task->fd);
 }

@@ -5,6 +5,8 @@
 #ifndef COPPICE_H
 #define COPPICE_H
 
+#include <stdint.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -62,6 +64,43 @@ void coppice_ready(void);
 
 /** coppice_defer_ready() - the program calls coppice_ready() itself. */
 void coppice_defer_ready(void);
+
+/**
+ * coppice_reshare() - give back private pages that equal the image's
+ * @compared: set to the number of private pages
+ * @given_back: set to how many of them were equal and are shared again
+ *
+ * Garbage collection and reference counts write to pages and leave them as they
+ * were. With several threads the kernel must be able to keep their writes out
+ * (any stock Debian kernel is); without the module it works with one thread only.
+ *
+ * Return: 0; -1 with errno set: ESRCH outside a task, EOPNOTSUPP with threads
+ * where that is not possible.
+ */
+int coppice_reshare(uint64_t *compared, uint64_t *given_back);
+
+/**
+ * coppice_reset() - be again what the task was when it entered
+ *
+ * Does not return: coppice_checkpoint() does, once more, with the image's
+ * memory, the arguments and environment of the start, and the descriptors of the start
+ * as far as they are still open; others, timers and pending signals are gone. Nothing of
+ * what the task has computed is left in its memory or registers. Costs by what
+ * the task has changed.
+ *
+ * Return: -1 with errno set: ESRCH outside a task, EBUSY with several threads,
+ * EINVAL in a fork of a task, EOPNOTSUPP without the module.
+ */
+int coppice_reset(void);
+
+/**
+ * coppice_idle() - the task has nothing to do for now
+ *
+ * A function that waits for its next event calls this. Memory that need not be its own
+ * goes back as the group's policy has it (coppice group add --reshare).
+ * Does nothing outside a task.
+ */
+void coppice_idle(void);
 
 #ifdef __cplusplus
 }

@@ -83,6 +83,8 @@ int coppice_resume(const struct coppice_task_args *args)
 	raw_call(SYS_arch_prctl, ARCH_SET_FS, state->fs_base);
 	check(args->magic == COPPICE_ARGS_MAGIC && args->size == sizeof(*args),
 	      "the controller is of another version than the image: rebuild the image");
+	if (args->flags & COPPICE_ARGS_RESET)
+		coppice_begin_again(args);
 	restore_vdso(args, &state->record);
 	restore_mm(args);
 	restore_thread(state);

@@ -53,6 +53,8 @@ int coppice_switch(int (*wait)(uint64_t stack, uint64_t entry));
 
 /* resume.c: first C code of a task; libc is usable when it returns. */
 int coppice_resume(const struct coppice_task_args *args);
+/* again.c: for a task that was reset. */
+void coppice_begin_again(const struct coppice_task_args *args);
 /* The arguments that the task resumed with, or NULL in any other process. */
 extern const struct coppice_task_args *coppice_task;
 
@@ -60,6 +62,12 @@ extern const struct coppice_task_args *coppice_task;
 void coppice_hooks_prepare(void);
 void coppice_hooks_parent(void);
 void coppice_hooks_task(void);
+
+/* memory.c: the task is ready, unless the program says so itself. */
+void coppice_ready_default(void);
+
+/* memfd.c: @image is the image's file; see coppice_reshare(). */
+int coppice_memfd_reshare(int image, uint64_t *compared, uint64_t *given_back);
 
 /* environ.c: before the template changes its environment; in a task. */
 void coppice_environ_note(void);

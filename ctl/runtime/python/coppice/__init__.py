@@ -13,7 +13,8 @@ import gc
 import os
 import sys
 
-__all__ = ["checkpoint", "after_restore", "ready", "defer_ready", "is_task", "is_template"]
+__all__ = ["checkpoint", "after_restore", "ready", "defer_ready", "is_task", "is_template",
+           "reshare", "reset", "idle"]
 
 # How often a template goes through what each task will: CPython writes to the code of a
 # function the first times that it runs (counters, specialised instructions). Written in
@@ -69,6 +70,34 @@ def ready():
         _lib.coppice_ready()
 
 
+def reshare():
+    """Give back private pages that equal the image's: (pages compared, given back)."""
+    compared, given_back = ctypes.c_uint64(), ctypes.c_uint64()
+    if _task and _lib.coppice_reshare(ctypes.byref(compared), ctypes.byref(given_back)) < 0:
+        _fail("memory can't be given back")
+    return compared.value, given_back.value
+
+
+def reset():
+    """Be what the task was at its start: checkpoint() returns once more, this does not."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if _task:
+        _lib.coppice_reset()
+        _fail("the task can't be reset")
+
+
+def idle():
+    """The task waits for its next event: memory goes back as the group's policy has it."""
+    if _task:
+        _lib.coppice_idle()
+
+
+def _fail(what):
+    code = ctypes.get_errno()
+    raise OSError(code, f"{what}: {os.strerror(code)}")
+
+
 def checkpoint():
     """End a template here; return True in each of its tasks, False elsewhere."""
     global _task
@@ -86,8 +115,7 @@ def checkpoint():
     _lib.coppice_defer_ready()
     result = _lib.coppice_checkpoint()
     if result < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, f"this process can't be a template: {os.strerror(code)}")
+        _fail("this process can't be a template")
     _task = True
     _resume()
     if not _deferred:

@@ -8,6 +8,9 @@ In a template the handler's module is loaded and, with --warm, called; then the
 process becomes the image. In a task, and where there is no template at all, the
 event is read from the descriptor in COPPICE_EVENT_FD ({} without one), the handler
 is called as handler(event, context), and its result is printed as a line of JSON.
+
+With COPPICE_REUSE each line there is an event. The task handles one after the other; between
+two of them it is reset ("reset") or goes on with what it has ("keep").
 """
 
 import os
@@ -91,16 +94,33 @@ def close_connections():
             thing.close()
 
 
+def decode(data):
+    try:
+        return json.loads(data) if data.strip() else {}
+    except ValueError as error:
+        sys.exit(f"coppice.bootstrap: the event is not JSON ({error}): give a file with one JSON value")
+
+
 def read_event():
     descriptor = os.environ.pop("COPPICE_EVENT_FD", None)
     if descriptor is None:
         return {}
     with open(int(descriptor), "rb") as file:
-        data = file.read()
-    try:
-        return json.loads(data) if data.strip() else {}
-    except ValueError as error:
-        sys.exit(f"coppice.bootstrap: the event is not JSON ({error}): give a file with one JSON value")
+        return decode(file.read())
+
+
+def read_line(descriptor):
+    """The next line, or nothing at the end; the position is the kernel's, so a reset keeps it."""
+    line = b""
+    while not line.endswith(b"\n"):
+        data = os.read(descriptor, 1 << 16)
+        if not data:
+            break
+        end = data.find(b"\n") + 1 or len(data)
+        line += data[:end]
+        if end < len(data):
+            os.lseek(descriptor, end - len(data), os.SEEK_CUR)
+    return line
 
 
 def rehearse(name):
@@ -121,6 +141,30 @@ def begin(name):
     return event, context
 
 
+def invoke(handler, event, context):
+    try:
+        result = handler(event, context)
+    except Exception:
+        traceback.print_exc()
+        return 1
+    print(json.dumps(result), flush=True)
+    return 0
+
+
+def serve(handler, name, reuse):
+    """One event after the other. A reset goes on behind the checkpoint, not here."""
+    descriptor = int(os.environ.pop("COPPICE_EVENT_FD"))
+    while line := read_line(descriptor):
+        event, context = decode(line), Context(name)
+        coppice.ready()
+        if invoke(handler, event, context):
+            return 1
+        if reuse == "reset":
+            coppice.reset()
+        coppice.idle()
+    return 0
+
+
 def parse():
     if len(sys.argv) == 2 and sys.argv[1].startswith("{"):
         return argparse.Namespace(**json.loads(sys.argv[1]))
@@ -139,14 +183,8 @@ def main():
     if coppice.is_template():
         rehearse(name)
     coppice.checkpoint()
-    event, context = begin(name)
-    try:
-        result = handler(event, context)
-    except Exception:
-        traceback.print_exc()
-        return 1
-    print(json.dumps(result), flush=True)
-    return 0
+    reuse = os.environ.pop("COPPICE_REUSE", None)
+    return serve(handler, name, reuse) if reuse else invoke(handler, *begin(name))
 
 
 if __name__ == "__main__":
