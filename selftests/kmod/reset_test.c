@@ -1,0 +1,515 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reset: a task is what it was when it entered, and nothing of what it did in between
+ * is left. A role plays twice or more: a file, its argument, counts the rounds.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+
+#include "runtime/coppice.h"
+#include "stage.h"
+
+#define BYTES (STAGE_PAGES * STAGE_PAGE)
+#define RESETS 200
+
+/* How often this task has been here, this time included. */
+static int round_of(const char *path)
+{
+	int fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC), count;
+	struct stat stat;
+
+	if (fd < 0 || write(fd, "", 1) != 1 || fstat(fd, &stat))
+		_exit(90);
+	count = stat.st_size;
+	close(fd);
+	return count;
+}
+
+/* Nowhere in the program as it is: each byte is made when it is needed. */
+static volatile unsigned char salt = 0x35;
+#define SECRET 24
+
+static unsigned char secret_byte(int i)
+{
+	return salt ^ (i * 37 + 0x91);
+}
+
+static void hide(void *at)
+{
+	unsigned char *to = at;
+	int i;
+
+	for (i = 0; i < SECRET; i++)
+		to[i] = secret_byte(i);
+}
+
+static bool is_secret(const unsigned char *at)
+{
+	int i;
+
+	for (i = 0; i < SECRET; i++)
+		if (at[i] != secret_byte(i))
+			return false;
+	return true;
+}
+
+/* The mappings of the kernel's own can't be read this way and are not the task's. */
+static const char *find_in(const char *line, unsigned long start, unsigned long end, int mem)
+{
+	static unsigned char page[STAGE_PAGE + SECRET];
+	unsigned long at;
+	size_t i;
+
+	for (at = start; at < end; at += STAGE_PAGE) {
+		if (pread(mem, page, STAGE_PAGE, at) != (ssize_t)STAGE_PAGE)
+			continue;
+		for (i = 0; i + SECRET <= STAGE_PAGE; i++)
+			if (is_secret(page + i))
+				return line;
+	}
+	return NULL;
+}
+
+/* A line of /proc/self/maps where the secret is, or NULL. */
+static const char *find_secret(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	int mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	const char *found = NULL;
+	unsigned long start, end;
+	static char line[512];
+
+	while (!found && fgets(line, sizeof(line), maps))
+		if (sscanf(line, "%lx-%lx", &start, &end) == 2)
+			found = find_in(line, start, end, mem);
+	fclose(maps);
+	close(mem);
+	return found;
+}
+
+static __attribute__((noinline)) void hide_on_stack(void)
+{
+	volatile unsigned char deep[100000];
+
+	hide((void *)(deep + 100));
+	hide((void *)(deep + 99000));
+}
+
+/* What the kernel shows of this process's memory layout. */
+static unsigned long layout_sum(void)
+{
+	static char text[1 << 16];
+	int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	unsigned long sum = 5381;
+	ssize_t len, i;
+
+	while ((len = read(fd, text, sizeof(text))) > 0)
+		for (i = 0; i < len; i++)
+			sum = sum * 33 + text[i];
+	close(fd);
+	return sum * 33 + (unsigned long)sbrk(0);
+}
+
+static void handler(int sig)
+{
+}
+
+/* Everywhere that a program can leave something. */
+static void do_much(char **argv)
+{
+	unsigned char *made;
+	int i;
+
+	for (i = 0; i < STAGE_PAGES; i += 5) {
+		hide(stage_data + i * STAGE_PAGE + 77);
+		hide(stage_mapping + i * STAGE_PAGE + 1999);
+	}
+	hide(sbrk(1 << 20));
+	hide(malloc(300000));
+	made = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	hide(made + 4000);
+	hide_on_stack();
+	if (strlen(argv[2]) > SECRET)
+		hide(argv[2]);
+	mprotect((void *)stage_text, BYTES, PROT_READ | PROT_WRITE);
+	hide((void *)(stage_text + 8192));
+	munmap(stage_mapping, 3 * STAGE_PAGE);
+	mprotect(stage_data, 5 * STAGE_PAGE, PROT_READ);
+	madvise(stage_data + 10 * STAGE_PAGE, STAGE_PAGE, MADV_DONTFORK);
+}
+
+static void leave_much_behind(void)
+{
+	struct sigaction action = { .sa_handler = handler };
+	struct itimerval interval = { .it_value.tv_sec = 1000 };
+	stack_t stack = { .ss_sp = malloc(65536), .ss_size = 65536 };
+	timer_t timer;
+	sigset_t all;
+
+	sigaction(SIGUSR1, &action, NULL);
+	sigaction(SIGUSR2, &action, NULL);
+	sigaltstack(&stack, NULL);
+	setitimer(ITIMER_REAL, &interval, NULL);
+	timer_create(CLOCK_MONOTONIC, NULL, &timer);
+	timer_create(CLOCK_MONOTONIC, NULL, &timer);
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	raise(SIGUSR1);
+	raise(SIGRTMIN);
+	dup2(0, 40);
+	open("/dev/null", O_RDONLY);
+}
+
+static bool kernel_state_clean(void)
+{
+	struct itimerval interval;
+	struct sigaction action;
+	sigset_t pending, mask;
+	char timers[8];
+	stack_t stack;
+	int fd, left;
+
+	if (sigaction(SIGUSR1, NULL, &action) || action.sa_handler != SIG_DFL)
+		return false;
+	if (sigpending(&pending) || sigismember(&pending, SIGUSR1) || sigismember(&pending, SIGRTMIN))
+		return false;
+	if (sigprocmask(SIG_SETMASK, NULL, &mask) || sigismember(&mask, SIGUSR2))
+		return false;
+	if (getitimer(ITIMER_REAL, &interval) || interval.it_value.tv_sec)
+		return false;
+	fd = open("/proc/self/timers", O_RDONLY | O_CLOEXEC);
+	left = read(fd, timers, sizeof(timers));
+	close(fd);
+	if (left > 0 || sigaltstack(NULL, &stack) || !(stack.ss_flags & SS_DISABLE))
+		return false;
+	return fcntl(40, F_GETFD) < 0 && fcntl(0, F_GETFD) >= 0;
+}
+
+static int lowest_free(void)
+{
+	int fd = dup(0);
+
+	close(fd);
+	return fd;
+}
+
+static void note(const char *path, unsigned long layout, int free)
+{
+	char text[100];
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	snprintf(text, sizeof(text), "%lx %d\n", layout, free);
+	if (write(fd, text, strlen(text)) < 0)
+		_exit(91);
+	close(fd);
+}
+
+static bool noted(const char *path, unsigned long layout, int free)
+{
+	char text[100] = "", now[100];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (read(fd, text, sizeof(text) - 1) < 0)
+		_exit(91);
+	close(fd);
+	snprintf(now, sizeof(now), "%lx %d\n", layout, free);
+	return !strcmp(text, now);
+}
+
+/* argv[2]: the file that counts, with a name long enough to hide something in. */
+static int play_secret(int argc, char **argv)
+{
+	unsigned long layout = layout_sum();
+	const char *found;
+	char path[200];
+
+	snprintf(path, sizeof(path), "%s.layout", argv[2]);
+	if (round_of(argv[2]) == 1) {
+		note(path, layout, lowest_free());
+		do_much(argv);
+		if (!find_secret())
+			return 2;
+		leave_much_behind();
+		coppice_reset();
+		return 3;
+	}
+	found = find_secret();
+	if (found) {
+		fprintf(stderr, "# the secret is in %s", found);
+		return 4;
+	}
+	if (!stage_intact())
+		return 5;
+	if (!kernel_state_clean())
+		return 6;
+	return noted(path, layout, lowest_free()) ? 0 : 7;
+}
+
+static void *wait_for_ever(void *data)
+{
+	pause();
+	return NULL;
+}
+
+static int play_threads(int argc, char **argv)
+{
+	pthread_t thread;
+
+	stage_scribble();
+	pthread_create(&thread, NULL, wait_for_ever, NULL);
+	if (coppice_reset() != -1 || errno != EBUSY || stage_data[3] != 0xee)
+		return 2;
+	return 0;
+}
+
+static int play_forked(int argc, char **argv)
+{
+	pid_t child = fork();
+
+	if (!child) {
+		stage_scribble();
+		_exit(coppice_reset() != -1 || errno != EINVAL || stage_data[3] != 0xee);
+	}
+	return stage_wait(child);
+}
+
+/* A child keeps what it got by fork, whatever its parent does. */
+static int play_parent(int argc, char **argv)
+{
+	int go[2];
+	pid_t child;
+	char byte;
+
+	if (round_of(argv[2]) > 1) {
+		int status;
+
+		return wait(&status) < 0 || !WIFEXITED(status) ? 3 : WEXITSTATUS(status);
+	}
+	stage_scribble();
+	if (pipe(go))
+		return 2;
+	child = fork();
+	if (!child) {
+		close(go[1]);
+		/* Until the parent's end is closed, by its reset. */
+		if (read(go[0], &byte, 1) != 0)
+			_exit(5);
+		_exit(stage_data[9] != 0xee || stage_mapping[99] != 0xdd);
+	}
+	coppice_reset();
+	return 4;
+}
+
+static int play_many(int argc, char **argv)
+{
+	int count = round_of(argv[2]);
+
+	if (!stage_intact())
+		return 2;
+	if (count > RESETS)
+		return 0;
+	memset(stage_data + count % 60 * STAGE_PAGE, count, 3 * STAGE_PAGE);
+	memset(malloc(count * 1000), 1, count * 1000);
+	coppice_reset();
+	return 3;
+}
+
+/* Until it was reset as often as the round says, from outside. */
+#define OUTSIDE 20
+
+static int play_outside(int argc, char **argv)
+{
+	int count = round_of(argv[2]);
+
+	if (!stage_intact())
+		return 2;
+	if (count > OUTSIDE)
+		return 0;
+	stage_scribble();
+	/* In user mode, in a system call that ends early, and in one that is restarted. */
+	if (count % 3 == 0)
+		for (;;)
+			stage_data[0]++;
+	if (count % 3 == 1)
+		pause();
+	return read(0, stage_data, 1) < 0 ? 4 : 5;
+}
+
+static int play_stopped(int argc, char **argv)
+{
+	if (round_of(argv[2]) > 1)
+		return stage_intact() ? 0 : 2;
+	stage_scribble();
+	raise(SIGSTOP);
+	return 3;
+}
+
+const struct role roles[] = {
+	{ "secret", play_secret },
+	{ "threads", play_threads },
+	{ "forked", play_forked },
+	{ "parent", play_parent },
+	{ "many", play_many },
+	{ "outside", play_outside },
+	{ "stopped", play_stopped },
+	{}
+};
+
+FIXTURE(reset) {
+	struct image image;
+	struct error err;
+	char counter[64];
+};
+
+FIXTURE_SETUP(reset)
+{
+	strcpy(self->counter, "/tmp/coppice-reset-test-counter-XXXXXX");
+	close(mkstemp(self->counter));
+	ASSERT_EQ(0, stage_set("stage", 0, &self->image, &self->err)) { TH_LOG("%s", self->err.text); }
+}
+
+FIXTURE_TEARDOWN(reset)
+{
+	char layout[80];
+
+	snprintf(layout, sizeof(layout), "%s.layout", self->counter);
+	unlink(layout);
+	unlink(self->counter);
+	EXPECT_TRUE(stage_image_intact("stage", &self->image, &self->err));
+	EXPECT_EQ(0, stage_clear("stage", &self->err)) { TH_LOG("%s", self->err.text); }
+	image_free(&self->image);
+}
+
+#define PLAY(name, role) \
+	TEST_F(reset, name) { EXPECT_EQ(0, stage_play("stage", role, self->counter)); }
+
+PLAY(nothing_is_left, "secret")
+PLAY(threads_are_refused, "threads")
+PLAY(forks_are_refused, "forked")
+PLAY(children_keep_what_they_have, "parent")
+
+TEST_F(reset, many_times)
+{
+	struct group_info group;
+
+	EXPECT_EQ(0, stage_play("stage", "many", self->counter));
+	ASSERT_EQ(0, backend_kernel.group_get("stage", &group, &self->err));
+	EXPECT_EQ(RESETS, group.resets);
+}
+
+static int take_id(const struct task_info *info, void *data)
+{
+	*(uint64_t *)data = info->id;
+	return 0;
+}
+
+static uint64_t only_task(const char *group)
+{
+	struct error err;
+	uint64_t id = 0;
+
+	backend_kernel.task_each(group, take_id, &id, &err);
+	return id;
+}
+
+static bool wait_round(const char *path, int count)
+{
+	struct stat now;
+	int i;
+
+	for (i = 0; i < 1000; i++) {
+		if (!stat(path, &now) && now.st_size >= count)
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+TEST_F(reset, from_outside)
+{
+	int pipefd[2], i, before = dup(0);
+	uint64_t id;
+	pid_t pid;
+
+	/* Nothing ever comes from it. */
+	ASSERT_EQ(0, pipe(pipefd));
+	dup2(pipefd[0], 0);
+	pid = stage_enter("stage", "outside", self->counter, &self->err);
+	for (i = 1; i <= OUTSIDE; i++) {
+		ASSERT_TRUE(wait_round(self->counter, i));
+		usleep(i % 2 * 20000);
+		id = only_task("stage");
+		ASSERT_EQ(0, backend_kernel.task_reset(id, &self->err)) {
+			TH_LOG("round %d: %s", i, self->err.text);
+			kill(pid, SIGKILL);
+		}
+	}
+	EXPECT_EQ(0, stage_wait(pid));
+	dup2(before, 0);
+}
+
+TEST_F(reset, a_stopped_task_when_it_goes_on)
+{
+	pid_t pid = stage_enter("stage", "stopped", self->counter, &self->err);
+	int status;
+
+	ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
+	ASSERT_TRUE(WIFSTOPPED(status));
+	EXPECT_EQ(-1, backend_kernel.task_reset(only_task("stage"), &self->err));
+	EXPECT_EQ(ETIMEDOUT, self->err.code);
+	EXPECT_STREQ("The task does not run (is it stopped or frozen?): it is reset as soon as it does",
+		     self->err.text);
+	kill(pid, SIGCONT);
+	EXPECT_EQ(0, stage_wait(pid));
+}
+
+/* A task that dies meanwhile is gone, and takes nothing along. */
+TEST_F(reset, killed_at_any_moment)
+{
+	struct error err;
+	pid_t pid, killer;
+	int i;
+
+	for (i = 0; i < 30; i++) {
+		ASSERT_EQ(0, truncate(self->counter, 0));
+		pid = stage_enter("stage", "many", self->counter, &self->err);
+		ASSERT_TRUE(wait_round(self->counter, 1));
+		killer = fork();
+		if (!killer) {
+			usleep(i * 300);
+			kill(pid, SIGKILL);
+			_exit(0);
+		}
+		(void)!backend_kernel.task_reset(only_task("stage"), &err);
+		EXPECT_EQ(128 + SIGKILL, stage_wait(pid));
+		stage_wait(killer);
+		EXPECT_TRUE(stage_settles("stage", 0));
+	}
+}
+
+TEST_F(reset, no_such_task)
+{
+	EXPECT_EQ(-1, backend_kernel.task_reset(1ULL << 60, &self->err));
+	EXPECT_EQ(ENOENT, self->err.code);
+}
+
+int main(int argc, char **argv)
+{
+	stage_main(argc, argv);
+	return test_harness_run(argc, argv);
+}
