@@ -322,6 +322,15 @@ typedef int (*coppice_private_fn)(struct page *page, unsigned long addr,
 int coppice_walk_private(struct vm_area_struct *vma, unsigned long from,
 			 coppice_private_fn fn, void *data);
 
+struct coppice_usage {
+	u64 shared;	/* pages of the store */
+	u64 copied;	/* the task's own in their place */
+	u64 swapped;	/* of the latter, not in memory */
+};
+
+int coppice_usage(struct coppice_group *group, struct mm_struct *mm,
+		  struct coppice_usage *usage);
+
 /* reshare.c */
 struct coppice_reshared {
 	u64 compared;

@@ -60,8 +60,13 @@ const struct nla_policy coppice_task_reset_nl_policy[COPPICE_A_TASK_ID + 1] = {
 	[COPPICE_A_TASK_ID] = { .type = NLA_U64, },
 };
 
+/* COPPICE_CMD_TASK_MEMORY - do */
+const struct nla_policy coppice_task_memory_nl_policy[COPPICE_A_TASK_ID + 1] = {
+	[COPPICE_A_TASK_ID] = { .type = NLA_U64, },
+};
+
 /* Ops table for coppice */
-const struct genl_ops coppice_nl_ops[9] = {
+const struct genl_ops coppice_nl_ops[10] = {
 	{
 		.cmd		= COPPICE_CMD_STATUS_GET,
 		.doit		= coppice_nl_status_get_doit,
@@ -117,6 +122,12 @@ const struct genl_ops coppice_nl_ops[9] = {
 		.cmd		= COPPICE_CMD_TASK_RESET,
 		.doit		= coppice_nl_task_reset_doit,
 		.policy		= coppice_task_reset_nl_policy,
+		.maxattr	= COPPICE_A_TASK_ID,
+	},
+	{
+		.cmd		= COPPICE_CMD_TASK_MEMORY,
+		.doit		= coppice_nl_task_memory_doit,
+		.policy		= coppice_task_memory_nl_policy,
 		.maxattr	= COPPICE_A_TASK_ID,
 	},
 };

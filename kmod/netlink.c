@@ -76,7 +76,8 @@ static int pre_group(struct genl_info *info)
 
 static bool is_task_op(u8 cmd)
 {
-	return cmd == COPPICE_CMD_TASK_RESHARE || cmd == COPPICE_CMD_TASK_RESET;
+	return cmd == COPPICE_CMD_TASK_RESHARE || cmd == COPPICE_CMD_TASK_RESET ||
+	       cmd == COPPICE_CMD_TASK_MEMORY;
 }
 
 /* The task's memory and its group: both stay until post_doit(). */
@@ -507,6 +508,29 @@ int coppice_nl_task_reshare_doit(struct sk_buff *skb, struct genl_info *info)
 		return refuse(info->extack, why, err);
 	reply = reply_begin(info, &header);
 	return reply_end(info, reply, header, header && put_reshared(reply, &result));
+}
+
+static int put_usage(struct sk_buff *skb, const struct coppice_usage *usage)
+{
+	return nla_put_u64_64bit(skb, COPPICE_A_TASK_SHARED, usage->shared,
+				 COPPICE_A_TASK_PAD) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_TASK_COPIED, usage->copied,
+				 COPPICE_A_TASK_PAD) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_TASK_SWAPPED, usage->swapped,
+				 COPPICE_A_TASK_PAD);
+}
+
+int coppice_nl_task_memory_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct coppice_usage usage;
+	struct sk_buff *reply;
+	void *header = NULL;
+	int err = coppice_usage(info->user_ptr[1], info->user_ptr[0], &usage);
+
+	if (err)
+		return err;
+	reply = reply_begin(info, &header);
+	return reply_end(info, reply, header, header && put_usage(reply, &usage));
 }
 
 int coppice_nl_task_reset_doit(struct sk_buff *skb, struct genl_info *info)

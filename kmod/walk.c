@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a task has in place of the image's pages.
+ * What a task has mapped of the image, and what in place of it.
  *
  * The page tables say it, and nothing else does: the core mm copies a page that
  * is written without asking the module.
@@ -31,6 +31,50 @@ static int walk_pte(pte_t *ptep, unsigned long addr, void *data)
 			return 0;
 	}
 	return walk->fn(page, addr, linear_page_index(walk->vma, addr), walk->data);
+}
+
+static int count_pte(pte_t *ptep, unsigned long addr, void *data)
+{
+	struct coppice_usage *usage = data;
+	pte_t pte = ptep_get(ptep);
+
+	if (pte_none(pte))
+		return 0;
+	if (!pte_present(pte))
+		usage->swapped++;
+	else if (PageAnon(pte_page(pte)))
+		usage->copied++;
+	else
+		usage->shared++;
+	return 0;
+}
+
+/**
+ * coppice_usage() - what a task has mapped of the image
+ * @group: whose task it is; the caller holds a reference
+ * @mm: of the task, held by mm_users
+ * @usage: set to numbers of pages
+ *
+ * Context: may sleep; takes the mmap lock.
+ * Return: 0, or -EINTR if the caller is being killed.
+ */
+int coppice_usage(struct coppice_group *group, struct mm_struct *mm,
+		  struct coppice_usage *usage)
+{
+	struct vm_area_struct *vma;
+	unsigned long addr = 0;
+
+	*usage = (struct coppice_usage) {};
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	while ((vma = coppice_vma_next(mm, addr, group))) {
+		apply_to_existing_page_range(mm, vma->vm_start,
+					     vma->vm_end - vma->vm_start,
+					     count_pte, usage);
+		addr = vma->vm_end;
+	}
+	mmap_read_unlock(mm);
+	return 0;
 }
 
 /**

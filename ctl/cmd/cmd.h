@@ -9,6 +9,7 @@
 
 #include <argp.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <jansson.h>
 
 #include "lib/backend.h"
@@ -87,6 +88,8 @@ struct column {
 
 int __must_check output_rows(const struct context *ctx, json_t *rows,
 			     const struct column *columns, struct error *err);
+/* The table alone, with its heading; bold if @colour. */
+void output_table(FILE *file, bool colour, const json_t *rows, const struct column *columns);
 int __must_check output_object(const struct context *ctx, json_t *object,
 			       const struct column *columns, struct error *err);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Images, groups and tasks as JSON. */
 #include "describe.h"
+#include "lib/usage.h"
 #include "lib/user.h"
 
 json_t *describe_image(const struct image_info *info)
@@ -43,4 +44,33 @@ json_t *describe_task(const struct task_info *info)
 			 "copied_ahead", (json_int_t)info->copied_ahead,
 			 "given_back", (json_int_t)info->given_back,
 			 "resets", (json_int_t)info->resets);
+}
+
+json_t *describe_group_usage(const struct context *ctx, const struct group_info *info,
+			     struct error *err)
+{
+	struct usage usage;
+	int64_t saved;
+	json_t *object;
+
+	if (usage_group(ctx->backend, info->name, &usage, err) ||
+	    usage_saved(ctx->backend, info, &usage, &saved, err))
+		return NULL;
+	object = describe_group(info);
+	usage_describe(object, &usage);
+	json_object_set_new(object, "saved_bytes", json_integer(saved));
+	return object;
+}
+
+json_t *describe_task_usage(const struct context *ctx, const struct task_info *info,
+			    struct error *err)
+{
+	struct usage usage;
+	json_t *object;
+
+	if (usage_task(ctx->backend, info, &usage, err))
+		return NULL;
+	object = describe_task(info);
+	usage_describe(object, &usage);
+	return object;
 }

@@ -3,10 +3,15 @@
 #ifndef COPPICE_DESCRIBE_H
 #define COPPICE_DESCRIBE_H
 
-#include "lib/backend.h"
+#include "cmd.h"
 
 json_t *describe_image(const struct image_info *info);
 json_t *describe_group(const struct group_info *info);
+/* With what they take of the memory now, which costs a walk through page tables; or NULL. */
+json_t *describe_group_usage(const struct context *ctx, const struct group_info *info,
+			     struct error *err);
+json_t *describe_task_usage(const struct context *ctx, const struct task_info *info,
+			    struct error *err);
 json_t *describe_task(const struct task_info *info);
 
 #endif /* COPPICE_DESCRIBE_H */

@@ -21,6 +21,11 @@ static const struct column fields[] = {
 	{ "written", "pages that a start writes", COLUMN_NUMBER },
 	{ "given_back", "pages given back", COLUMN_NUMBER },
 	{ "resets", "resets", COLUMN_NUMBER },
+	{ "shared_bytes", "memory shared, by all tasks", COLUMN_BYTES },
+	{ "copied_bytes", "copies of the image's", COLUMN_BYTES },
+	{ "own_bytes", "other memory of tasks", COLUMN_BYTES },
+	{ "table_bytes", "page tables", COLUMN_BYTES },
+	{ "saved_bytes", "saved by sharing", COLUMN_BYTES },
 	{}
 };
 
@@ -33,7 +38,9 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	if (cmd_parse_one(&cmd_group_show, argc, argv, "the name of the GROUP", &name, err) ||
 	    ctx->backend->group_get(name, &info, err))
 		return -1;
-	object = describe_group(&info);
+	object = describe_group_usage(ctx, &info, err);
+	if (!object)
+		return -1;
 	return output_object(ctx, object, fields, err);
 }
 

@@ -48,6 +48,13 @@ struct task_info {
 	uint64_t age_ms, faults, mapped_ahead, copied_ahead, given_back, resets;
 };
 
+/* What a task has of the image's memory, in pages. */
+struct task_memory {
+	uint64_t shared;	/* with others */
+	uint64_t copied;	/* its own in their place, in memory */
+	uint64_t swapped;	/* and in swap */
+};
+
 struct reshare_info {
 	uint64_t compared, given_back;	/* pages */
 };
@@ -91,6 +98,9 @@ struct backend {
 	 * it has ended. NULL: a task can only do it to itself.
 	 */
 	int (*task_reshare)(uint64_t id, struct reshare_info *info, struct error *err);
+
+	/* NULL: nobody counts it. ENOENT in err: the task has ended. */
+	int (*task_memory)(uint64_t id, struct task_memory *memory, struct error *err);
 
 	/* Have a task be what it was when it entered; as above. */
 	int (*task_reset)(uint64_t id, struct error *err);

@@ -348,6 +348,21 @@ static int task_reshare(uint64_t id, struct reshare_info *info, struct error *er
 	return ask(task_request(COPPICE_CMD_TASK_RESHARE, id, err), parse_reshare, info, err);
 }
 
+static void parse_memory(struct nlattr **attrs, void *item)
+{
+	struct task_memory *memory = item;
+
+	memory->shared = get_u64(attrs[COPPICE_A_TASK_SHARED]);
+	memory->copied = get_u64(attrs[COPPICE_A_TASK_COPIED]);
+	memory->swapped = get_u64(attrs[COPPICE_A_TASK_SWAPPED]);
+}
+
+static int task_memory(uint64_t id, struct task_memory *memory, struct error *err)
+{
+	*memory = (struct task_memory) {};
+	return ask(task_request(COPPICE_CMD_TASK_MEMORY, id, err), parse_memory, memory, err);
+}
+
 static int task_reset(uint64_t id, struct error *err)
 {
 	return ask(task_request(COPPICE_CMD_TASK_RESET, id, err), NULL, NULL, err);
@@ -476,6 +491,7 @@ const struct backend backend_kernel = {
 	.task_each = task_each,
 	.task_reshare = task_reshare,
 	.task_reset = task_reset,
+	.task_memory = task_memory,
 	.launch_open = launch_open,
 	.launch_close = launch_free,
 	.events = events,

@@ -43,7 +43,7 @@ static void format_bytes(json_int_t bytes, char cell[CELL])
 	double value = bytes;
 	size_t unit = 0;
 
-	while (value >= 1024 && unit < 4) {
+	while ((value >= 1024 || value <= -1024) && unit < 4) {
 		value /= 1024;
 		unit++;
 	}
@@ -105,7 +105,8 @@ static int column_width(const json_t *rows, const struct column *column)
 	return width;
 }
 
-static void print_row(const json_t *row, const struct column *columns, const int *widths)
+static void print_row(FILE *file, const json_t *row, const struct column *columns,
+		      const int *widths)
 {
 	char cell[CELL];
 	int i;
@@ -115,19 +116,28 @@ static void print_row(const json_t *row, const struct column *columns, const int
 
 		cell_of(row, &columns[i], cell);
 		if (columns[i].kind == COLUMN_TEXT)
-			printf("%-*s", last ? 0 : widths[i], cell);
+			fprintf(file, "%-*s", last ? 0 : widths[i], cell);
 		else
-			printf("%*s", widths[i], cell);
-		fputs(last ? "" : "  ", stdout);
+			fprintf(file, "%*s", widths[i], cell);
+		fputs(last ? "" : "  ", file);
 	}
 }
 
-static void print_heading(const struct context *ctx, const struct column *columns,
-			  const int *widths)
+void output_table(FILE *file, bool colour, const json_t *rows, const struct column *columns)
 {
-	fputs(ctx->colour ? BOLD : "", stdout);
-	print_row(NULL, columns, widths);
-	puts(ctx->colour ? PLAIN : "");
+	int widths[32], nr;
+	const json_t *row;
+	size_t i;
+
+	for (nr = 0; columns[nr].key; nr++)
+		widths[nr] = column_width(rows, &columns[nr]);
+	fputs(colour ? BOLD : "", file);
+	print_row(file, NULL, columns, widths);
+	fputs(colour ? PLAIN "\n" : "\n", file);
+	json_array_foreach(rows, i, row) {
+		print_row(file, row, columns, widths);
+		fputc('\n', file);
+	}
 }
 
 static int flush(struct error *err)
@@ -140,22 +150,11 @@ static int flush(struct error *err)
 int output_rows(const struct context *ctx, json_t *rows, const struct column *columns,
 		struct error *err)
 {
-	int widths[32], nr;
-	const json_t *row;
-	size_t i;
-
 	progress_clear();
 	if (ctx->json)
 		return print_json(rows, err);
-	if (!json_array_size(rows))
-		return 0;
-	for (nr = 0; columns[nr].key; nr++)
-		widths[nr] = column_width(rows, &columns[nr]);
-	print_heading(ctx, columns, widths);
-	json_array_foreach(rows, i, row) {
-		print_row(row, columns, widths);
-		putchar('\n');
-	}
+	if (json_array_size(rows))
+		output_table(stdout, ctx->colour, rows, columns);
 	return flush(err);
 }
 

@@ -2,6 +2,7 @@
 /* What /proc says about a process; see proc(5). */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -32,6 +33,33 @@ bool proc_stat(pid_t pid, struct proc_stat *stat)
 	len = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
 	text[len] = '\0';
 	return parse(text, stat);
+}
+
+/* Lines like "Rss:  123 kB"; the first of a name counts. */
+static void read_kilobytes(const char *path, const char *name, uint64_t *bytes)
+{
+	autofclose FILE *file = fopen(path, "re");
+	size_t len = strlen(name);
+	char line[256];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (strncmp(line, name, len) || line[len] != ':')
+			continue;
+		*bytes = strtoull(line + len + 1, NULL, 10) * 1024;
+		return;
+	}
+}
+
+void proc_memory(pid_t pid, struct proc_memory *memory)
+{
+	char path[64];
+
+	*memory = (struct proc_memory) {};
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
+	read_kilobytes(path, "Rss", &memory->rss);
+	read_kilobytes(path, "Anonymous", &memory->anonymous);
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	read_kilobytes(path, "VmPTE", &memory->tables);
 }
 
 uint64_t proc_age_ms(uint64_t start)

@@ -17,6 +17,15 @@ struct proc_stat {
 /* False if there is no such process. */
 bool proc_stat(pid_t pid, struct proc_stat *stat);
 
+/* Bytes; all 0 if there is no such process. */
+struct proc_memory {
+	uint64_t rss;
+	uint64_t anonymous;	/* of rss: its own, also where it began as a copy */
+	uint64_t tables;	/* page tables */
+};
+
+void proc_memory(pid_t pid, struct proc_memory *memory);
+
 /* Milliseconds since a process with this start began. */
 uint64_t proc_age_ms(uint64_t start);
 

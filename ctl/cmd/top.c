@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0
+/* coppice top: groups or tasks by what they take, live on a terminal. */
+#include <errno.h>
+#include <ncurses.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "describe.h"
+#include "lib/cleanup.h"
+#include "lib/name.h"
+
+enum { OPTION_SORT = 256, OPTION_TASKS, OPTION_ONCE, OPTION_INTERVAL };
+
+static const struct argp_option options[] = {
+	{ .name = "tasks", .key = OPTION_TASKS, .doc = "show tasks instead of groups" },
+	{ .name = "sort", .key = OPTION_SORT, .arg = "KEY",
+	  .doc = "sort by this key, the greatest first (default: private_bytes)" },
+	{ .name = "interval", .key = OPTION_INTERVAL, .arg = "SECONDS",
+	  .doc = "refresh so often (default: 2)" },
+	{ .name = "once", .key = OPTION_ONCE, .doc = "print one list and end, as without a terminal" },
+	{}
+};
+
+/* Titles and keys are the same for both where they mean the same. */
+#define USAGE_COLUMNS \
+	{ "shared_bytes", "SHARED", COLUMN_BYTES }, \
+	{ "private_bytes", "PRIVATE", COLUMN_BYTES }, \
+	{ "copied_bytes", "COPIED", COLUMN_BYTES }, \
+	{ "own_bytes", "OWN", COLUMN_BYTES }, \
+	{ "table_bytes", "TABLES", COLUMN_BYTES }, \
+	{ "given_back", "GIVEN-BACK", COLUMN_NUMBER }, \
+	{ "faults", "FAULTS", COLUMN_NUMBER }
+
+static const struct column group_columns[] = {
+	{ "name", "GROUP", COLUMN_TEXT },
+	{ "image", "IMAGE", COLUMN_TEXT },
+	{ "tasks", "TASKS", COLUMN_NUMBER },
+	USAGE_COLUMNS,
+	{ "saved_bytes", "SAVED", COLUMN_BYTES },
+	{}
+};
+
+static const struct column task_columns[] = {
+	{ "group", "GROUP", COLUMN_TEXT },
+	{ "pid", "PID", COLUMN_NUMBER },
+	{ "age_ms", "AGE/MS", COLUMN_NUMBER },
+	USAGE_COLUMNS,
+	{}
+};
+
+struct top {
+	struct context *ctx;
+	const char *group;	/* NULL: all */
+	const char *sort;
+	bool tasks, once;
+	uint64_t interval;
+};
+
+static const struct column *columns_of(const struct top *top)
+{
+	return top->tasks ? task_columns : group_columns;
+}
+
+static int option(int key, char *arg, void *data, struct error *err)
+{
+	struct top *top = data;
+
+	switch (key) {
+	case OPTION_SORT:
+		top->sort = arg;
+		return 0;
+	case OPTION_TASKS:
+		top->tasks = true;
+		return 0;
+	case OPTION_ONCE:
+		top->once = true;
+		return 0;
+	case OPTION_INTERVAL:
+		return number_parse("a number of seconds", arg, 3600, &top->interval, err);
+	}
+	if (top->group)
+		return error_usage(err, "'%.80s' is one argument too many after '%.80s'", arg, top->group);
+	top->group = arg;
+	return 0;
+}
+
+/* Its place among the columns, or -1. */
+static int sort_column(const struct top *top)
+{
+	const struct column *columns = columns_of(top);
+	int i;
+
+	for (i = 0; columns[i].key; i++)
+		if (!strcmp(columns[i].key, top->sort))
+			return i;
+	return -1;
+}
+
+/*
+ * Collecting.
+ */
+
+struct collection {
+	const struct top *top;
+	json_t *rows;
+	struct error *err;
+};
+
+static int add_group(const struct group_info *info, void *data)
+{
+	const struct collection *to = data;
+	json_t *row;
+
+	if (to->top->group && strcmp(to->top->group, info->name))
+		return 0;
+	row = describe_group_usage(to->top->ctx, info, to->err);
+	return row ? json_array_append_new(to->rows, row) : -1;
+}
+
+static int add_task(const struct task_info *info, void *data)
+{
+	const struct collection *to = data;
+	json_t *row = describe_task_usage(to->top->ctx, info, to->err);
+
+	return row ? json_array_append_new(to->rows, row) : -1;
+}
+
+/* qsort() hands nothing through. */
+static const char *sort_key;
+
+static int compare(const void *a, const void *b)
+{
+	json_t *left = json_object_get(*(json_t *const *)a, sort_key);
+	json_t *right = json_object_get(*(json_t *const *)b, sort_key);
+
+	if (json_is_string(left))
+		return strcmp(json_string_value(left), json_string_value(right));
+	return (json_integer_value(left) < json_integer_value(right)) -
+	       (json_integer_value(left) > json_integer_value(right));
+}
+
+static json_t *sorted(const json_t *rows, const char *key)
+{
+	size_t i, nr = json_array_size(rows);
+	autofree json_t **items = calloc(nr + 1, sizeof(*items));
+	json_t *result = json_array();
+
+	for (i = 0; items && i < nr; i++)
+		items[i] = json_array_get(rows, i);
+	sort_key = key;
+	if (items)
+		qsort(items, nr, sizeof(*items), compare);
+	for (i = 0; items && i < nr; i++)
+		json_array_append(result, items[i]);
+	return result;
+}
+
+static json_t *collect(const struct top *top, struct error *err)
+{
+	autojson json_t *rows = json_array();
+	struct collection to = { top, rows, err };
+	const struct backend *backend = top->ctx->backend;
+
+	if (top->tasks ? backend->task_each(top->group, add_task, &to, err) :
+			 backend->group_each(add_group, &to, err))
+		return NULL;
+	return sorted(rows, top->sort);
+}
+
+/*
+ * Showing.
+ */
+
+static void draw(const struct top *top, const json_t *rows)
+{
+	const struct column *columns = columns_of(top);
+	autofree char *text = NULL;
+	char *line, *rest;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+	int y = 2;
+
+	if (!file)
+		return;
+	output_table(file, false, rows, columns);
+	fclose(file);
+	erase();
+	mvprintw(0, 0, "coppice top: %zu %s by %s   < > sort   t groups/tasks   q end",
+		 json_array_size(rows), top->tasks ? "tasks" : "groups",
+		 columns[sort_column(top)].title);
+	rest = text;
+	while ((line = strsep(&rest, "\n")) && y < LINES) {
+		if (y == 2)
+			attron(A_BOLD);
+		mvaddnstr(y++, 0, line, COLS);
+		attroff(A_BOLD);
+	}
+	refresh();
+}
+
+/* False to end. */
+static bool press(struct top *top, int key)
+{
+	const struct column *columns;
+	int at = sort_column(top);
+
+	if (key == 't')
+		top->tasks = !top->tasks;
+	columns = columns_of(top);
+	if (key == '>' && columns[at + 1].key)
+		top->sort = columns[at + 1].key;
+	if (key == '<' && at > 0)
+		top->sort = columns[at - 1].key;
+	/* Not all columns are of both. */
+	if (sort_column(top) < 0)
+		top->sort = "private_bytes";
+	return key != 'q';
+}
+
+static int live(struct top *top, struct error *err)
+{
+	bool go_on = true;
+	json_t *rows;
+
+	initscr();
+	cbreak();
+	noecho();
+	curs_set(0);
+	timeout(top->interval * 1000);
+	while (go_on && (rows = collect(top, err))) {
+		draw(top, rows);
+		json_decref(rows);
+		go_on = press(top, getch());
+	}
+	endwin();
+	return go_on ? -1 : 0;
+}
+
+static int print_once(const struct top *top, struct error *err)
+{
+	autojson json_t *rows = collect(top, err);
+
+	return rows ? output_rows(top->ctx, rows, columns_of(top), err) : -1;
+}
+
+static int run(struct context *ctx, int argc, char **argv, struct error *err)
+{
+	struct top top = { .ctx = ctx, .sort = "private_bytes", .interval = 2 };
+	struct group_info group;
+
+	if (cmd_parse(&cmd_top, argc, argv, option, &top, err))
+		return -1;
+	if (sort_column(&top) < 0)
+		return error_usage(err, "'%.80s' is no key to sort by: `coppice top --once --json` shows the keys",
+				   top.sort);
+	if (!top.interval)
+		return error_usage(err, "--interval 0 would never pause: give 1 or more seconds");
+	if (top.group && ctx->backend->group_get(top.group, &group, err))
+		return -1;
+	return top.once || ctx->json || !ctx->colour ? print_once(&top, err) : live(&top, err);
+}
+
+const struct command cmd_top = {
+	.object = "top",
+	.args = "[GROUP] [--tasks] [--sort KEY] [--interval SECONDS] [--once]",
+	.summary = "Show what groups or tasks take, live",
+	.help = "SHARED are pages of the image that are mapped, PRIVATE what is the tasks' alone: COPIED "
+		"in place of the image's pages, OWN otherwise, and page TABLES. SAVED is what sharing "
+		"spares the hub: SHARED less the image. Keys: < and > choose the column to sort by, t "
+		"switches between groups and tasks, q ends.",
+	.options = options,
+	.needs_backend = true,
+	.run = run,
+};
