@@ -34,8 +34,9 @@
 #define COPPICE_SEGMENTS_MAX	16384
 /* 64 GiB of content: a bound that keeps page offsets small. */
 #define COPPICE_PAGES_MAX	BIT(24)
-/* Tasks that teach an image which pages a start touches and writes. */
+/* Tasks that teach a group which pages a start writes, and later one in so many. */
 #define COPPICE_LEARNERS	4
+#define COPPICE_LEARN_EVERY	16
 
 /**
  * struct coppice_domain - the store pages of one owner
@@ -207,6 +208,7 @@ struct coppice_group {
  *	protected by the group's lock
  * @forked: did not enter itself
  * @ready: has finished starting
+ * @learner: no page was copied ahead, so what it has copied is what it wrote
  * @started: when it became a member
  * @faults: that the image answered
  * @mapped: pages mapped ahead
@@ -226,6 +228,7 @@ struct coppice_task {
 	unsigned long vmas;
 	bool forked;
 	bool ready;
+	bool learner;
 	ktime_t started;
 	atomic64_t faults;
 	u64 mapped;

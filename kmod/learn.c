@@ -5,7 +5,8 @@
  * Touched pages are noted by the fault handler. Written ones the module does not
  * see (the core mm copies a mapped page without asking), so the page tables of
  * the first few tasks that are ready are searched for copies. A page that all of them
- * had copied is copied ahead for later tasks.
+ * had copied is copied ahead for later tasks, but for one in sixteen: what that one does
+ * not write is forgotten.
  *
  * These are hints: a task that lies about them costs its own group's starts
  * time or memory, nothing else.
@@ -61,7 +62,7 @@ static void learn_written(struct coppice_group *group)
 }
 
 /**
- * coppice_learn() - learn from the calling task, which is ready
+ * coppice_learn() - learn from the calling task, which is ready and a learner
  * @group: that it is in
  *
  * Context: may sleep; takes the hints' lock, then the mmap lock.
@@ -70,11 +71,8 @@ void coppice_learn(struct coppice_group *group)
 {
 	struct coppice_hints *hints = &group->hints;
 
-	if (READ_ONCE(hints->learned) >= COPPICE_LEARNERS)
-		return;
 	mutex_lock(&hints->lock);
-	if (hints->learned < COPPICE_LEARNERS)
-		learn_written(group);
+	learn_written(group);
 	mutex_unlock(&hints->lock);
 }
 

@@ -371,8 +371,9 @@ static unsigned long copy_run(struct coppice_task *task, unsigned long addr,
  * coppice_copy_ahead() - copy the pages that every earlier task wrote as it started
  * @task: entering, its segments are mapped
  *
- * The copies are the core mm's own: a write fault without the exception. Only
- * after learning has ended, so that learners show what they write by themselves.
+ * The copies are the core mm's own: a write fault without the exception. Not
+ * for a learner, which shows what it writes by itself: the first few tasks, and
+ * some later ones, since starts change with what they are given.
  *
  * Context: may sleep; takes the mmap lock.
  */
@@ -380,7 +381,9 @@ void coppice_copy_ahead(struct coppice_task *task)
 {
 	struct coppice_group *group = task->group;
 
-	if (READ_ONCE(group->hints.learned) < COPPICE_LEARNERS)
+	task->learner = READ_ONCE(group->hints.learned) < COPPICE_LEARNERS ||
+			!(READ_ONCE(group->entered) % COPPICE_LEARN_EVERY);
+	if (task->learner)
 		return;
 	image_runs(task, group->hints.written, PROT_READ | PROT_WRITE, copy_run);
 	atomic64_add(task->copied, &group->copied);

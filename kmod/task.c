@@ -207,20 +207,20 @@ struct coppice_task *coppice_task_fork(struct coppice_task *parent,
  * @group: its group
  * @mm: its mm, the caller's own
  *
- * Return: true the first time, false later or if @mm is no member.
+ * Return: true if there is something to learn from it: a learner, the first time.
  */
 bool coppice_task_set_ready(struct coppice_group *group, struct mm_struct *mm)
 {
 	struct coppice_task *task;
-	bool first;
+	bool learn;
 
 	spin_lock(&group->lock);
 	task = task_of(group, mm);
-	first = task && !task->ready;
-	if (first)
+	learn = task && !task->ready && task->learner;
+	if (task)
 		WRITE_ONCE(task->ready, true);
 	spin_unlock(&group->lock);
-	return first;
+	return learn;
 }
 
 /**

@@ -396,14 +396,14 @@ FIXTURE_TEARDOWN(reset)
 }
 
 #define PLAY(name, role) \
-	TEST_F(reset, name) { EXPECT_EQ(0, stage_play("stage", role, self->counter)); }
+	TEST_F_TIMEOUT(reset, name, 300) { EXPECT_EQ(0, stage_play("stage", role, self->counter)); }
 
 PLAY(nothing_is_left, "secret")
 PLAY(threads_are_refused, "threads")
 PLAY(forks_are_refused, "forked")
 PLAY(children_keep_what_they_have, "parent")
 
-TEST_F(reset, many_times)
+TEST_F_TIMEOUT(reset, many_times, 300)
 {
 	struct group_info group;
 
@@ -440,7 +440,7 @@ static bool wait_round(const char *path, int count)
 	return false;
 }
 
-TEST_F(reset, from_outside)
+TEST_F_TIMEOUT(reset, from_outside, 300)
 {
 	int pipefd[2], i, before = dup(0);
 	uint64_t id;
@@ -463,7 +463,7 @@ TEST_F(reset, from_outside)
 	dup2(before, 0);
 }
 
-TEST_F(reset, a_stopped_task_when_it_goes_on)
+TEST_F_TIMEOUT(reset, a_stopped_task_when_it_goes_on, 300)
 {
 	pid_t pid = stage_enter("stage", "stopped", self->counter, &self->err);
 	int status;
@@ -479,7 +479,7 @@ TEST_F(reset, a_stopped_task_when_it_goes_on)
 }
 
 /* A task that dies meanwhile is gone, and takes nothing along. */
-TEST_F(reset, killed_at_any_moment)
+TEST_F_TIMEOUT(reset, killed_at_any_moment, 300)
 {
 	struct error err;
 	pid_t pid, killer;

@@ -341,7 +341,7 @@ FIXTURE_TEARDOWN(reshare)
 }
 
 #define PLAY(name, role) \
-	TEST_F(reshare, name) { EXPECT_EQ(0, stage_play("stage", role, NULL)); }
+	TEST_F_TIMEOUT(reshare, name, 300) { EXPECT_EQ(0, stage_play("stage", role, NULL)); }
 
 PLAY(equal_pages_go_back, "equal")
 PLAY(unequal_pages_stay, "unequal")
@@ -392,7 +392,7 @@ TEST_F(reshare, a_stopped_task_from_outside)
 	EXPECT_EQ(0, stage_wait(pid));
 }
 
-TEST_F(reshare, threads_lose_no_write_from_outside)
+TEST_F_TIMEOUT(reshare, threads_lose_no_write_from_outside, 300)
 {
 	struct reshare_info info;
 	uint64_t calls = 0, id;
