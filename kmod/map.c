@@ -20,7 +20,13 @@
 
 #define AHEAD_BATCH	128
 
-static void segment_open(struct vm_area_struct *vma)
+/**
+ * coppice_vma_open() - a VMA of an image was copied: split, moved or forked
+ * @vma: the copy
+ *
+ * Context: the mmap lock is held for writing; takes the group's lock.
+ */
+void coppice_vma_open(struct vm_area_struct *vma)
 {
 	struct coppice_task *task = vma->vm_private_data;
 
@@ -30,7 +36,13 @@ static void segment_open(struct vm_area_struct *vma)
 		vma->vm_private_data = coppice_task_fork(task, vma->vm_mm);
 }
 
-static void segment_close(struct vm_area_struct *vma)
+/**
+ * coppice_vma_close() - a VMA of an image goes
+ * @vma: the VMA
+ *
+ * Context: may sleep; takes the group's lock.
+ */
+void coppice_vma_close(struct vm_area_struct *vma)
 {
 	coppice_task_close(vma->vm_private_data);
 }
@@ -55,8 +67,8 @@ static vm_fault_t segment_fault(struct vm_fault *vmf)
 }
 
 static const struct vm_operations_struct segment_vm_ops = {
-	.open = segment_open,
-	.close = segment_close,
+	.open = coppice_vma_open,
+	.close = coppice_vma_close,
 	.fault = segment_fault,
 };
 
