@@ -18,6 +18,8 @@ static const struct column fields[] = {
 	{ "copied_ahead", "pages copied ahead", COLUMN_NUMBER },
 	{ "touched", "pages that a start touches", COLUMN_NUMBER },
 	{ "written", "pages that a start writes", COLUMN_NUMBER },
+	{ "adopted", "tasks ever adopted", COLUMN_NUMBER },
+	{ "adopted_pages", "pages adopted", COLUMN_NUMBER },
 	{}
 };
 

@@ -12,6 +12,7 @@ static const struct column columns[] = {
 	{ "faults", "FAULTS", COLUMN_NUMBER },
 	{ "mapped_ahead", "MAPPED", COLUMN_NUMBER },
 	{ "copied_ahead", "COPIED", COLUMN_NUMBER },
+	{ "adopted_pages", "ADOPTED", COLUMN_NUMBER },
 	{}
 };
 
@@ -42,7 +43,8 @@ const struct command cmd_task_list = {
 	.args = "[GROUP]",
 	.summary = "Show the tasks of a group or of all",
 	.help = "MAPPED and COPIED are pages that were mapped and copied ahead when the task "
-		"started, FAULTS those page faults that the image answered since.",
+		"started, FAULTS those page faults that the image answered since, ADOPTED pages of a "
+		"running task that the image's took the place of.",
 	.needs_backend = true,
 	.run = run,
 };
