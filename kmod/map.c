@@ -104,9 +104,9 @@ static const struct file_operations segment_fops = {
  */
 struct file *coppice_map_file(struct coppice_task *task)
 {
-	char name[sizeof("coppice:") + COPPICE_DEV_NAME_SIZE];
+	char name[COPPICE_FILE_NAME_SIZE];
 
-	snprintf(name, sizeof(name), "coppice:%s", task->group->image->name);
+	scnprintf(name, sizeof(name), "coppice:%s", task->group->image->name);
 	return anon_inode_getfile(name, &segment_fops, task, O_RDWR);
 }
 
