@@ -34,6 +34,11 @@
 #define COPPICE_SEGMENTS_MAX	16384
 /* 64 GiB of content: a bound that keeps page offsets small. */
 #define COPPICE_PAGES_MAX	BIT(24)
+/*
+ * Of an anonymous inode, with its terminator. d_path() has room for 63 characters
+ * with what it puts before: of a longer name /proc/PID/maps can't be read.
+ */
+#define COPPICE_FILE_NAME_SIZE	(64 - sizeof("anon_inode:") + 1)
 /* Tasks that teach a group which pages a start writes, and later one in so many. */
 #define COPPICE_LEARNERS	4
 #define COPPICE_LEARN_EVERY	16
@@ -171,6 +176,8 @@ struct coppice_hints {
  * @given_back: private pages that were found equal to the image's
  * @resets: of its tasks
  * @hints: learned from its tasks
+ * @adopted: tasks that were ever adopted; protected by @lock
+ * @adopted_pages: pages of running tasks that the image's took the place of
  */
 struct coppice_group {
 	struct kref ref;
@@ -195,6 +202,8 @@ struct coppice_group {
 	atomic64_t given_back;
 	atomic64_t resets;
 	struct coppice_hints hints;
+	u64 adopted;
+	atomic64_t adopted_pages;
 };
 
 /**
@@ -204,8 +213,8 @@ struct coppice_group {
  * @group: holds a reference
  * @mm: identity only while the task is listed; no reference: the VMAs that keep
  *	the task alive are the mm's own
- * @vmas: VMAs of @mm that map the image, and one for an enter under way;
- *	protected by the group's lock
+ * @vmas: VMAs of @mm that map the image, and one for an enter or each adoption
+ *	under way; protected by the group's lock
  * @forked: did not enter itself
  * @ready: has finished starting
  * @learner: no page was copied ahead, so what it has copied is what it wrote
@@ -219,6 +228,8 @@ struct coppice_group {
  * @nr_home: ranges in @home
  * @home: what a reset keeps, sorted
  * @reset_cookie: what the image's entry is told after a reset
+ * @adopted: was running before it became a member, or is a fork of such a task
+ * @adopted_pages: pages that the image's took the place of
  */
 struct coppice_task {
 	struct list_head node;
@@ -238,6 +249,8 @@ struct coppice_task {
 	u32 nr_home;
 	struct coppice_range home[COPPICE_KEEP_MAX];
 	unsigned long reset_cookie;
+	bool adopted;
+	atomic64_t adopted_pages;
 };
 
 /* store.c */
@@ -274,6 +287,12 @@ const struct coppice_vseg *coppice_image_find(const struct coppice_image *image,
 struct page *coppice_image_page(struct coppice_image *image,
 				unsigned long pgoff);
 
+/* Made of files for running tasks to be adopted with; nobody can enter it. */
+static inline bool coppice_image_is_library(const struct coppice_image *image)
+{
+	return !image->stack;
+}
+
 /* group.c */
 struct coppice_group_spec {
 	const char *name;
@@ -296,6 +315,9 @@ int coppice_task_init(void);
 void coppice_task_exit(void);
 struct coppice_task *coppice_task_enter(struct coppice_group *group,
 					const char **why);
+struct coppice_task *coppice_task_adopt(struct coppice_group *group,
+					struct mm_struct *mm, const char **why);
+void coppice_task_adopted(struct coppice_task *task, unsigned long pages);
 void coppice_task_open(struct coppice_task *task);
 void coppice_task_close(struct coppice_task *task);
 struct coppice_task *coppice_task_fork(struct coppice_task *parent,
@@ -307,6 +329,8 @@ struct mm_struct *coppice_task_hold(u64 id, struct coppice_group **group);
 pid_t coppice_task_pid(const struct coppice_task *task);
 
 /* map.c */
+void coppice_vma_open(struct vm_area_struct *vma);
+void coppice_vma_close(struct vm_area_struct *vma);
 struct file *coppice_map_file(struct coppice_task *task);
 void coppice_map_file_done(struct file *file);
 int coppice_map_segment(const struct coppice_vseg *seg, struct file *file);
@@ -356,6 +380,43 @@ long coppice_enter(struct coppice_group *group,
 long coppice_reset(struct coppice_group *group, const char **why);
 int coppice_reset_remote(struct coppice_group *group, struct mm_struct *mm,
 			 const char **why);
+
+/* adopt.c */
+
+/**
+ * struct coppice_adopt - a range of a process to adopt, and what became of it
+ * @pid: of the process, in the caller's pid namespace
+ * @start: first address, page-aligned
+ * @len: in bytes, page-aligned
+ * @image_addr: where its content lies in the image
+ * @id: of the task that the process has become or been; 0: nothing was replaced
+ * @adopted: pages replaced
+ * @different: pages with another content than the image's
+ * @private: pages that the process has a copy of its own of
+ * @absent: pages that are not mapped, so their content is not known
+ * @scattered: equal pages in runs too short for a mapping of their own
+ */
+struct coppice_adopt {
+	pid_t pid;
+	unsigned long start;
+	unsigned long len;
+	unsigned long image_addr;
+	u64 id;
+	u64 adopted;
+	u64 different;
+	u64 private;
+	u64 absent;
+	u64 scattered;
+};
+
+int coppice_adopt_init(void);
+void coppice_adopt_exit(void);
+int coppice_adopt(struct coppice_group *group, struct coppice_adopt *adopt,
+		  const char **why);
+
+/* adopt_map.c */
+int coppice_adopt_range(struct coppice_group *group, struct coppice_adopt *adopt,
+			const bool *given_up, const char **why);
 
 /* registry.c */
 extern struct mutex coppice_lock;

@@ -17,6 +17,9 @@
 #include "compat/mm.h"
 #include "trace.h"
 
+static const char library_refusal[] =
+	"The group's image is made of libraries and has no entry: adopt running tasks instead of entering";
+
 static const char *owner_refusal(const struct coppice_group *group)
 {
 	if (!uid_eq(current_uid(), group->owner) ||
@@ -189,6 +192,9 @@ long coppice_enter(struct coppice_group *group,
 	struct coppice_task *task;
 	long ret;
 
+	*why = library_refusal;
+	if (coppice_image_is_library(group->image))
+		return -ENOEXEC;
 	*why = owner_refusal(group);
 	if (*why)
 		return -EACCES;

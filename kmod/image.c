@@ -347,6 +347,20 @@ static bool seg_allows(const struct coppice_image *image, unsigned long addr,
 	return seg && seg->start <= addr && (seg->prot & prot) == prot;
 }
 
+/*
+ * Without entry and stack: a library, whose addresses mean nothing. Its pages take the
+ * place of read-only pages of files, so there is none that could be written, or fresh.
+ */
+static const char *library_refusal(const struct coppice_image *image)
+{
+	unsigned int i;
+
+	for (i = 0; i < image->nr_segs; i++)
+		if (image->segs[i].anon || (image->segs[i].prot & PROT_WRITE))
+			return "The image has no entry and no stack, but a segment that is writable or has no pages: a library has read-only pages";
+	return NULL;
+}
+
 static const char *seal_refusal(const struct coppice_image *image,
 				const struct coppice_image_seal *seal)
 {
@@ -356,12 +370,14 @@ static const char *seal_refusal(const struct coppice_image *image,
 		return "The seal has a non-zero padding: set it to 0";
 	if (!image->nr_pages)
 		return "The image has no pages: add a segment with data before sealing it";
+	if (seal->notes_len > COPPICE_NOTES_MAX)
+		return "The notes are too long: keep them below 256 KiB";
+	if (!seal->entry && !seal->stack)
+		return library_refusal(image);
 	if (!seg_allows(image, seal->entry, PROT_EXEC))
 		return "The entry is not in an executable segment: tasks could not resume there";
 	if (!seal->stack || !seg_allows(image, seal->stack - 1, PROT_READ | PROT_WRITE))
 		return "The stack pointer is not in a writable segment: tasks could not resume there";
-	if (seal->notes_len > COPPICE_NOTES_MAX)
-		return "The notes are too long: keep them below 256 KiB";
 	return NULL;
 }
 

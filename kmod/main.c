@@ -14,9 +14,12 @@ static int __init coppice_init(void)
 	err = coppice_task_init();
 	if (err)
 		return err;
-	err = coppice_netlink_init();
+	err = coppice_adopt_init();
 	if (err)
 		goto out_task;
+	err = coppice_netlink_init();
+	if (err)
+		goto out_adopt;
 	err = coppice_device_init();
 	if (err)
 		goto out_netlink;
@@ -24,6 +27,8 @@ static int __init coppice_init(void)
 
 out_netlink:
 	coppice_netlink_exit();
+out_adopt:
+	coppice_adopt_exit();
 out_task:
 	coppice_task_exit();
 	return err;
@@ -38,6 +43,7 @@ static void __exit coppice_exit(void)
 {
 	coppice_device_exit();
 	coppice_netlink_exit();
+	coppice_adopt_exit();
 	coppice_registry_clear();
 	coppice_task_exit();
 	coppice_store_exit();

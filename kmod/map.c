@@ -23,7 +23,13 @@
 /* As many as the page cache's fault-around maps by default. */
 #define AROUND_PAGES	16
 
-static void segment_open(struct vm_area_struct *vma)
+/**
+ * coppice_vma_open() - a VMA of an image was copied: split, moved or forked
+ * @vma: the copy
+ *
+ * Context: the mmap lock is held for writing; takes the group's lock.
+ */
+void coppice_vma_open(struct vm_area_struct *vma)
 {
 	struct coppice_task *task = vma->vm_private_data;
 
@@ -33,7 +39,13 @@ static void segment_open(struct vm_area_struct *vma)
 		vma->vm_private_data = coppice_task_fork(task, vma->vm_mm);
 }
 
-static void segment_close(struct vm_area_struct *vma)
+/**
+ * coppice_vma_close() - a VMA of an image goes
+ * @vma: the VMA
+ *
+ * Context: may sleep; takes the group's lock.
+ */
+void coppice_vma_close(struct vm_area_struct *vma)
 {
 	coppice_task_close(vma->vm_private_data);
 }
@@ -84,8 +96,8 @@ static vm_fault_t segment_fault(struct vm_fault *vmf)
 }
 
 static const struct vm_operations_struct segment_vm_ops = {
-	.open = segment_open,
-	.close = segment_close,
+	.open = coppice_vma_open,
+	.close = coppice_vma_close,
 	.fault = segment_fault,
 };
 
@@ -121,9 +133,9 @@ static const struct file_operations segment_fops = {
  */
 struct file *coppice_map_file(struct coppice_task *task)
 {
-	char name[sizeof("coppice:") + COPPICE_DEV_NAME_SIZE];
+	char name[COPPICE_FILE_NAME_SIZE];
 
-	snprintf(name, sizeof(name), "coppice:%s", task->group->image->name);
+	scnprintf(name, sizeof(name), "coppice:%s", task->group->image->name);
 	return anon_inode_getfile(name, &segment_fops, task, O_RDWR);
 }
 
@@ -200,7 +212,9 @@ struct vm_area_struct *coppice_vma_next(struct mm_struct *mm, unsigned long addr
 	while ((vma = find_vma(mm, addr))) {
 		struct coppice_task *task = vma->vm_private_data;
 
-		if (vma->vm_ops == &segment_vm_ops && task->group == group)
+		/* A segment's or an adopted one. */
+		if (vma->vm_ops && vma->vm_ops->close == coppice_vma_close &&
+		    task->group == group)
 			return vma;
 		addr = vma->vm_end;
 	}

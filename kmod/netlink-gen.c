@@ -65,8 +65,17 @@ const struct nla_policy coppice_task_memory_nl_policy[COPPICE_A_TASK_ID + 1] = {
 	[COPPICE_A_TASK_ID] = { .type = NLA_U64, },
 };
 
+/* COPPICE_CMD_TASK_ADOPT - do */
+const struct nla_policy coppice_task_adopt_nl_policy[COPPICE_A_TASK_IMAGE_ADDRESS + 1] = {
+	[COPPICE_A_TASK_PID] = { .type = NLA_U32, },
+	[COPPICE_A_TASK_GROUP] = { .type = NLA_NUL_STRING, .len = COPPICE_NAME_MAX, },
+	[COPPICE_A_TASK_ADDRESS] = { .type = NLA_U64, },
+	[COPPICE_A_TASK_LENGTH] = { .type = NLA_U64, },
+	[COPPICE_A_TASK_IMAGE_ADDRESS] = { .type = NLA_U64, },
+};
+
 /* Ops table for coppice */
-const struct genl_ops coppice_nl_ops[10] = {
+const struct genl_ops coppice_nl_ops[11] = {
 	{
 		.cmd		= COPPICE_CMD_STATUS_GET,
 		.doit		= coppice_nl_status_get_doit,
@@ -129,6 +138,12 @@ const struct genl_ops coppice_nl_ops[10] = {
 		.doit		= coppice_nl_task_memory_doit,
 		.policy		= coppice_task_memory_nl_policy,
 		.maxattr	= COPPICE_A_TASK_ID,
+	},
+	{
+		.cmd		= COPPICE_CMD_TASK_ADOPT,
+		.doit		= coppice_nl_task_adopt_doit,
+		.policy		= coppice_task_adopt_nl_policy,
+		.maxattr	= COPPICE_A_TASK_IMAGE_ADDRESS,
 	},
 };
 

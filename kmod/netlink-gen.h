@@ -31,8 +31,10 @@ extern const struct nla_policy coppice_task_reset_nl_policy[COPPICE_A_TASK_ID + 
 
 extern const struct nla_policy coppice_task_memory_nl_policy[COPPICE_A_TASK_ID + 1];
 
+extern const struct nla_policy coppice_task_adopt_nl_policy[COPPICE_A_TASK_IMAGE_ADDRESS + 1];
+
 /* Ops table for coppice */
-extern const struct genl_ops coppice_nl_ops[10];
+extern const struct genl_ops coppice_nl_ops[11];
 
 int coppice_nl_status_get_doit(struct sk_buff *skb, struct genl_info *info);
 int coppice_nl_image_get_doit(struct sk_buff *skb, struct genl_info *info);
@@ -50,6 +52,7 @@ int coppice_nl_task_get_dumpit(struct sk_buff *skb,
 int coppice_nl_task_reshare_doit(struct sk_buff *skb, struct genl_info *info);
 int coppice_nl_task_reset_doit(struct sk_buff *skb, struct genl_info *info);
 int coppice_nl_task_memory_doit(struct sk_buff *skb, struct genl_info *info);
+int coppice_nl_task_adopt_doit(struct sk_buff *skb, struct genl_info *info);
 
 enum {
 	COPPICE_NLGRP_EVENTS,

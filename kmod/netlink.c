@@ -286,6 +286,84 @@ int coppice_nl_group_add_doit(struct sk_buff *skb, struct genl_info *info)
 	return 0;
 }
 
+/* The group of a request that is about one of its tasks, with a reference. */
+static struct coppice_group *task_group(struct genl_info *info)
+{
+	struct coppice_group *group;
+
+	mutex_lock(&coppice_lock);
+	group = coppice_group_get(nla_data(info->attrs[COPPICE_A_TASK_GROUP]));
+	mutex_unlock(&coppice_lock);
+	return group;
+}
+
+static int put_adopted(struct sk_buff *skb, const struct coppice_adopt *adopt)
+{
+	const struct {
+		int attr;
+		u64 value;
+	} counts[] = {
+		{ COPPICE_A_TASK_ID, adopt->id },
+		{ COPPICE_A_TASK_ADOPTED_PAGES, adopt->adopted },
+		{ COPPICE_A_TASK_DIFFERENT_PAGES, adopt->different },
+		{ COPPICE_A_TASK_PRIVATE_PAGES, adopt->private },
+		{ COPPICE_A_TASK_ABSENT_PAGES, adopt->absent },
+		{ COPPICE_A_TASK_SCATTERED_PAGES, adopt->scattered },
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(counts); i++)
+		if (nla_put_u64_64bit(skb, counts[i].attr, counts[i].value,
+				      COPPICE_A_TASK_PAD))
+			return -EMSGSIZE;
+	return 0;
+}
+
+static int reply_adopted(struct genl_info *info, const struct coppice_adopt *adopt)
+{
+	void *header = NULL;
+	struct sk_buff *reply = reply_begin(info, &header);
+
+	return reply_end(info, reply, header, header && put_adopted(reply, adopt));
+}
+
+static int check_adopt(struct genl_info *info)
+{
+	static const u32 needed[] = {
+		COPPICE_A_TASK_PID, COPPICE_A_TASK_GROUP, COPPICE_A_TASK_ADDRESS,
+		COPPICE_A_TASK_LENGTH, COPPICE_A_TASK_IMAGE_ADDRESS,
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(needed); i++)
+		if (GENL_REQ_ATTR_CHECK(info, needed[i]))
+			return refuse(info->extack, "What to adopt is not said: give pid, group, address, length and image-address",
+				      -EINVAL);
+	return 0;
+}
+
+int coppice_nl_task_adopt_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct coppice_adopt adopt = {};
+	struct coppice_group *group;
+	const char *why = NULL;
+	int err = check_adopt(info);
+
+	if (err)
+		return err;
+	adopt.pid = nla_get_u32(info->attrs[COPPICE_A_TASK_PID]);
+	adopt.start = nla_get_u64(info->attrs[COPPICE_A_TASK_ADDRESS]);
+	adopt.len = nla_get_u64(info->attrs[COPPICE_A_TASK_LENGTH]);
+	adopt.image_addr = nla_get_u64(info->attrs[COPPICE_A_TASK_IMAGE_ADDRESS]);
+	group = task_group(info);
+	if (!group)
+		return refuse_attr(info, COPPICE_A_TASK_GROUP,
+				   "There is no such group: add it first", -ENOENT);
+	err = coppice_adopt(group, &adopt, &why);
+	coppice_group_put(group);
+	return err ? refuse(info->extack, why, err) : reply_adopted(info, &adopt);
+}
+
 /*
  * Dumps hold coppice_lock for one message and remember the id that follows; ids
  * only grow, so an object is shown once however the tables change meanwhile,

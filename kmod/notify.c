@@ -35,7 +35,9 @@ int coppice_put_image(struct sk_buff *skb, const struct coppice_image *image)
 	    nla_put_string(skb, COPPICE_A_IMAGE_NAME, image->name) ||
 	    nla_put_u32(skb, COPPICE_A_IMAGE_OWNER, owner) ||
 	    nla_put_u32(skb, COPPICE_A_IMAGE_GROUPS, READ_ONCE(image->groups)) ||
-	    put_image_sizes(skb, image))
+	    put_image_sizes(skb, image) ||
+	    (coppice_image_is_library(image) &&
+	     nla_put_flag(skb, COPPICE_A_IMAGE_LIBRARY)))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -44,6 +46,7 @@ struct group_counts {
 	u32 tasks;
 	u64 entered;
 	u64 forked;
+	u64 adopted;
 };
 
 /* A consistent copy: nothing is put into a message under a spinlock. */
@@ -55,6 +58,7 @@ static struct group_counts group_count(struct coppice_group *group)
 	counts.tasks = group->nr_tasks;
 	counts.entered = group->entered;
 	counts.forked = group->forked;
+	counts.adopted = group->adopted;
 	spin_unlock(&group->lock);
 	return counts;
 }
@@ -79,6 +83,11 @@ static int put_group_counts(struct sk_buff *skb, struct coppice_group *group)
 	       nla_put_u64_64bit(skb, COPPICE_A_GROUP_ENTERED, counts.entered,
 				 COPPICE_A_GROUP_PAD) ||
 	       nla_put_u64_64bit(skb, COPPICE_A_GROUP_FORKED, counts.forked,
+				 COPPICE_A_GROUP_PAD) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_GROUP_ADOPTED, counts.adopted,
+				 COPPICE_A_GROUP_PAD) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_GROUP_ADOPTED_PAGES,
+				 atomic64_read(&group->adopted_pages),
 				 COPPICE_A_GROUP_PAD) ||
 	       nla_put_u64_64bit(skb, COPPICE_A_GROUP_FAULTS,
 				 atomic64_read(&group->faults),
@@ -153,6 +162,10 @@ int coppice_put_task(struct sk_buff *skb, const struct coppice_task *task)
 	    nla_put_u32(skb, COPPICE_A_TASK_PID, coppice_task_pid(task)) ||
 	    nla_put_string(skb, COPPICE_A_TASK_GROUP, task->group->name) ||
 	    (task->forked && nla_put_flag(skb, COPPICE_A_TASK_FORKED)) ||
+	    (task->adopted && nla_put_flag(skb, COPPICE_A_TASK_ADOPTED)) ||
+	    nla_put_u64_64bit(skb, COPPICE_A_TASK_ADOPTED_PAGES,
+			      atomic64_read(&task->adopted_pages),
+			      COPPICE_A_TASK_PAD) ||
 	    put_task_counts(skb, task))
 		return -EMSGSIZE;
 	return 0;

@@ -160,12 +160,15 @@ static void give_back_equal(struct reshare *rs, struct vm_area_struct *vma)
 	}
 }
 
-/* Returns where to go on. */
+/* Returns where to go on. Adopted mappings are read-only and have other offsets. */
 static unsigned long reshare_vma(struct reshare *rs, struct vm_area_struct *vma,
 				 unsigned long from)
 {
+	struct coppice_task *task = vma->vm_private_data;
 	unsigned long next = vma->vm_end;
 
+	if (task->adopted)
+		return next;
 	rs->nr = 0;
 	if (coppice_walk_private(vma, from, collect, rs) == -ENOSPC)
 		next = rs->candidates[rs->nr - 1].addr + PAGE_SIZE;

@@ -71,6 +71,29 @@ static int task_admit(struct coppice_task *task, const char **why)
 	return err;
 }
 
+static struct coppice_task *task_new(struct coppice_group *group,
+				     struct mm_struct *mm, bool adopted,
+				     const char **why)
+{
+	struct coppice_task *task;
+	int err;
+
+	task = kmem_cache_zalloc(task_cache, GFP_KERNEL);
+	if (!task) {
+		*why = "No memory for the task: free memory or raise the group's memory limit";
+		return ERR_PTR(-ENOMEM);
+	}
+	task_setup(task, group, mm);
+	task->adopted = adopted;
+	task->ready = adopted;
+	err = task_admit(task, why);
+	if (!err)
+		return task;
+	coppice_group_put(group);
+	kmem_cache_free(task_cache, task);
+	return ERR_PTR(err);
+}
+
 /**
  * coppice_task_enter() - make the calling process a task of a group
  * @group: the caller holds a reference
@@ -86,21 +109,7 @@ static int task_admit(struct coppice_task *task, const char **why)
 struct coppice_task *coppice_task_enter(struct coppice_group *group,
 					const char **why)
 {
-	struct coppice_task *task;
-	int err;
-
-	task = kmem_cache_zalloc(task_cache, GFP_KERNEL);
-	if (!task) {
-		*why = "No memory for the task: free memory or raise the group's memory limit";
-		return ERR_PTR(-ENOMEM);
-	}
-	task_setup(task, group, current->mm);
-	err = task_admit(task, why);
-	if (!err)
-		return task;
-	coppice_group_put(group);
-	kmem_cache_free(task_cache, task);
-	return ERR_PTR(err);
+	return task_new(group, current->mm, false, why);
 }
 
 /**
@@ -169,6 +178,53 @@ static bool task_join(struct coppice_group *group, struct coppice_task **task,
 }
 
 /**
+ * coppice_task_adopt() - make a running process a task of a group, or find its task
+ * @group: the caller holds a reference
+ * @mm: of the process; the caller holds it, so that it stays what it is
+ * @why: set to a sentence on failure
+ *
+ * Has one VMA reference for the adoption under way, dropped by
+ * coppice_task_close().
+ *
+ * Context: may sleep; takes the group's lock.
+ * Return: the task, or ERR_PTR: -ENODEV, -EAGAIN, -ENOMEM.
+ */
+struct coppice_task *coppice_task_adopt(struct coppice_group *group,
+					struct mm_struct *mm, const char **why)
+{
+	/* Of two adoptions of a process one makes its task, the other finds it. */
+	static DEFINE_MUTEX(adopt_lock);
+	struct coppice_task *task;
+
+	mutex_lock(&adopt_lock);
+	if (!task_join(group, &task, mm))
+		task = task_new(group, mm, true, why);
+	mutex_unlock(&adopt_lock);
+	return task;
+}
+
+/**
+ * coppice_task_adopted() - pages of the task were replaced
+ * @task: held by the adoption under way
+ * @pages: how many
+ *
+ * Context: may sleep; takes the group's lock.
+ */
+void coppice_task_adopted(struct coppice_task *task, unsigned long pages)
+{
+	struct coppice_group *group = task->group;
+
+	atomic64_add(pages, &group->adopted_pages);
+	if (atomic64_add_return(pages, &task->adopted_pages) != pages)
+		return;
+	spin_lock(&group->lock);
+	group->adopted++;
+	spin_unlock(&group->lock);
+	trace_coppice_task_enter(task);
+	coppice_notify_task(task, COPPICE_CMD_TASK_ENTER_NTF);
+}
+
+/**
  * coppice_task_fork() - a VMA of a member was copied into another mm
  * @parent: the member
  * @mm: of the child
@@ -193,6 +249,8 @@ struct coppice_task *coppice_task_fork(struct coppice_task *parent,
 	task_setup(task, group, mm);
 	task->forked = true;
 	task->ready = true;
+	task->adopted = parent->adopted;
+	atomic64_set(&task->adopted_pages, atomic64_read(&parent->adopted_pages));
 	spin_lock(&group->lock);
 	task_list(task);
 	group->forked++;

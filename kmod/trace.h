@@ -104,6 +104,24 @@ TRACE_EVENT(coppice_fault,
 		  __entry->write)
 );
 
+TRACE_EVENT(coppice_adopt,
+	TP_PROTO(const struct coppice_task *task, unsigned long addr,
+		 unsigned long pages),
+	TP_ARGS(task, addr, pages),
+	TP_STRUCT__entry(
+		__field(u64, id)
+		__field(unsigned long, addr)
+		__field(unsigned long, pages)
+	),
+	TP_fast_assign(
+		__entry->id = task->id;
+		__entry->addr = addr;
+		__entry->pages = pages;
+	),
+	TP_printk("task=%llu addr=0x%lx pages=%lu", __entry->id, __entry->addr,
+		  __entry->pages)
+);
+
 #endif /* _COPPICE_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH

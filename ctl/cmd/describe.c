@@ -6,18 +6,19 @@
 
 json_t *describe_image(const struct image_info *info)
 {
-	return json_pack("{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b}",
 			 "name", info->name, "id", (json_int_t)info->id,
 			 "owner", user_name(info->owner), "owner_uid", (json_int_t)info->owner,
 			 "segments", (json_int_t)info->segments,
 			 "bytes", (json_int_t)info->bytes, "pages", (json_int_t)info->pages,
 			 "added_pages", (json_int_t)info->added_pages,
-			 "groups", (json_int_t)info->groups);
+			 "groups", (json_int_t)info->groups,
+			 "library", info->library);
 }
 
 json_t *describe_group(const struct group_info *info)
 {
-	return json_pack("{s:s, s:I, s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:s, s:I, s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 			 "name", info->name, "id", (json_int_t)info->id, "image", info->image,
 			 "owner", user_name(info->owner), "owner_uid", (json_int_t)info->owner,
 			 "cgroup", info->cgroup, "reshare", info->reshare,
@@ -31,19 +32,23 @@ json_t *describe_group(const struct group_info *info)
 			 "touched", (json_int_t)info->touched,
 			 "written", (json_int_t)info->written,
 			 "given_back", (json_int_t)info->given_back,
-			 "resets", (json_int_t)info->resets);
+			 "resets", (json_int_t)info->resets,
+			 "adopted", (json_int_t)info->adopted,
+			 "adopted_pages", (json_int_t)info->adopted_pages);
 }
 
 json_t *describe_task(const struct task_info *info)
 {
-	return json_pack("{s:I, s:i, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:I, s:i, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:I}",
 			 "id", (json_int_t)info->id, "pid", info->pid, "group", info->group,
 			 "forked", info->forked, "age_ms", (json_int_t)info->age_ms,
 			 "faults", (json_int_t)info->faults,
 			 "mapped_ahead", (json_int_t)info->mapped_ahead,
 			 "copied_ahead", (json_int_t)info->copied_ahead,
 			 "given_back", (json_int_t)info->given_back,
-			 "resets", (json_int_t)info->resets);
+			 "resets", (json_int_t)info->resets,
+			 "adopted", info->adopted,
+			 "adopted_pages", (json_int_t)info->adopted_pages);
 }
 
 json_t *describe_group_usage(const struct context *ctx, const struct group_info *info,

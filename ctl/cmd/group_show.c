@@ -26,6 +26,8 @@ static const struct column fields[] = {
 	{ "own_bytes", "other memory of tasks", COLUMN_BYTES },
 	{ "table_bytes", "page tables", COLUMN_BYTES },
 	{ "saved_bytes", "saved by sharing", COLUMN_BYTES },
+	{ "adopted", "tasks ever adopted", COLUMN_NUMBER },
+	{ "adopted_pages", "pages adopted", COLUMN_NUMBER },
 	{}
 };
 

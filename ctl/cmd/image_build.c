@@ -18,7 +18,7 @@
 
 enum {
 	OPTION_OWNER = 256, OPTION_PYTHON, OPTION_WARM, OPTION_CHECKPOINT, OPTION_OVERRIDE,
-	OPTION_OUTPUT, OPTION_TIMEOUT, OPTION_BASE, OPTION_LAYOUT,
+	OPTION_OUTPUT, OPTION_TIMEOUT, OPTION_BASE, OPTION_LAYOUT, OPTION_ELF,
 };
 
 static const struct argp_option options[] = {
@@ -46,6 +46,9 @@ static const struct argp_option options[] = {
 	  .doc = "write the image to FILE, as image save does, instead of loading it" },
 	{ .name = "timeout", .key = OPTION_TIMEOUT, .arg = "SECONDS",
 	  .doc = "time that the template has to reach its checkpoint (default: 60)" },
+	{ .name = "elf", .key = OPTION_ELF, .arg = "FILE",
+	  .doc = "no template: the read-only pages of this library or program, with which running "
+		 "tasks are adopted; may be repeated" },
 	{}
 };
 
@@ -55,6 +58,8 @@ struct arguments {
 	size_t nr_words;
 	const char *warm[WORDS_MAX];
 	size_t nr_warm;
+	const char *files[WORDS_MAX];	/* --elf */
+	size_t nr_files;
 	struct override overrides[64];
 	size_t nr_overrides;
 	bool on_stdin, fresh;
@@ -141,6 +146,8 @@ static int option(int key, char *arg, void *data, struct error *err)
 	case OPTION_OUTPUT:
 		arguments->output = arg;
 		return 0;
+	case OPTION_ELF:
+		return add_word(arguments->files, &arguments->nr_files, arg, err);
 	case OPTION_TIMEOUT:
 		return number_parse("a number of seconds", arg, TIMEOUT_MAX,
 				    &arguments->timeout, err);
@@ -149,11 +156,21 @@ static int option(int key, char *arg, void *data, struct error *err)
 	}
 }
 
+static int check_elf(const struct arguments *arguments, struct error *err)
+{
+	if (arguments->python || arguments->nr_words || arguments->nr_warm || arguments->base ||
+	    arguments->on_stdin || arguments->nr_overrides || arguments->fresh)
+		return error_usage(err, "--elf is for files, and no template runs: give --owner and --output with it, and nothing else");
+	return 0;
+}
+
 static int check_arguments(const struct arguments *arguments, struct error *err)
 {
 	if (!arguments->name)
 		return error_usage(err, "the NAME of the image is missing: coppice image build %s",
 				   cmd_image_build.args);
+	if (arguments->nr_files)
+		return check_elf(arguments, err);
 	if (!arguments->python && !arguments->nr_words)
 		return error_usage(err, "what is the template? give --python FILE:HANDLER, or a command after --");
 	if (arguments->python && arguments->nr_words)
@@ -239,6 +256,19 @@ static int build_and_keep(struct context *ctx, const struct arguments *arguments
 	return ret;
 }
 
+static int elf_and_keep(struct context *ctx, const struct arguments *arguments,
+			const struct user *owner, struct error *err)
+{
+	struct image image;
+	int ret;
+
+	if (image_from_elf(&image, arguments->files, arguments->nr_files, err))
+		return -1;
+	ret = keep_image(ctx, arguments, owner->uid, &image, err);
+	image_free(&image);
+	return ret;
+}
+
 /* Better before the template's minutes than after them. */
 static int refuse_existing(const struct context *ctx, const struct arguments *arguments,
 			   struct error *err)
@@ -275,8 +305,11 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	if (!arguments)
 		return error_set(err, ENOMEM, "out of memory");
 	arguments->timeout = TIMEOUT;
-	if (!prepare(ctx, argc, argv, arguments, &owner, err) &&
-	    (!arguments->python || !path_python(python_path, err)))
+	if (prepare(ctx, argc, argv, arguments, &owner, err))
+		ret = -1;
+	else if (arguments->nr_files)
+		ret = elf_and_keep(ctx, arguments, &owner, err);
+	else if (!arguments->python || !path_python(python_path, err))
 		ret = build_and_keep(ctx, arguments, &owner,
 				     arguments->python ? python_path : NULL, err);
 	free(arguments);
@@ -288,13 +321,14 @@ const struct command cmd_image_build = {
 	.verb = "build",
 	.args = "NAME [--owner USER] [--python FILE:HANDLER] [--base FILE] "
 		"[--warm EVENT.json]… [--checkpoint-on stdin] [--override ENDPOINT=HANDLER]… "
-		"[--layout owner|fresh] [--output FILE] [--timeout SECONDS] [-- TEMPLATE…]",
-	.summary = "Build an image from a program that loads and warms a function",
+		"[--layout owner|fresh] [--output FILE] [--timeout SECONDS] [--elf FILE]… "
+		"[-- TEMPLATE…]",
+	.summary = "Build an image from a program that loads and warms a function, or from libraries",
 	.help = "The template runs once, as the image's owner, in a cgroup of its own, with "
 		"libcoppice preloaded. At its checkpoint its memory becomes the image and it is "
 		"killed. What cannot be carried over (a second thread, a socket, an open file, a "
 		"shared writable mapping) is refused by name. The template's output goes to "
-		"standard error.",
+		"standard error. With --elf nothing runs: the image is for `task adopt`.",
 	.options = options,
 	.needs_backend = true,
 	.run = run,

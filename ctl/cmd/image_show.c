@@ -40,9 +40,10 @@ static json_t *describe_segment(const struct image_segment *segment)
 	snprintf(end, sizeof(end), "%#" PRIx64, segment->start + segment->len);
 	snprintf(prot, sizeof(prot), "%c%c%c", segment->prot & PROT_READ ? 'r' : '-',
 		 segment->prot & PROT_WRITE ? 'w' : '-', segment->prot & PROT_EXEC ? 'x' : '-');
-	return json_pack("{s:s, s:s, s:s, s:I, s:b, s:s?}", "start", start, "end", end,
+	return json_pack("{s:s, s:s, s:s, s:I, s:b, s:s?, s:I}", "start", start, "end", end,
 			 "prot", prot, "len", (json_int_t)segment->len,
-			 "content", segment->data != NULL, "name", segment->name);
+			 "content", segment->data != NULL, "name", segment->name,
+			 "offset", (json_int_t)segment->offset);
 }
 
 static json_t *describe_library(const struct image_library *library)

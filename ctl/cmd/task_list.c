@@ -13,6 +13,7 @@ static const struct column columns[] = {
 	{ "mapped_ahead", "MAPPED", COLUMN_NUMBER },
 	{ "copied_ahead", "COPIED", COLUMN_NUMBER },
 	{ "given_back", "GIVEN-BACK", COLUMN_NUMBER },
+	{ "adopted_pages", "ADOPTED", COLUMN_NUMBER },
 	{}
 };
 
@@ -44,7 +45,8 @@ const struct command cmd_task_list = {
 	.summary = "Show the tasks of a group or of all",
 	.help = "MAPPED and COPIED are pages that were mapped and copied ahead when the task "
 		"started, FAULTS those page faults that the image answered since, GIVEN-BACK "
-		"private pages that had become equal to the image's again.",
+		"private pages that had become equal to the image's again, ADOPTED pages of a "
+		"running task that the image's took the place of.",
 	.needs_backend = true,
 	.run = run,
 };

@@ -23,6 +23,7 @@ struct image_info {
 	uid_t owner;
 	uint32_t segments, groups;
 	uint64_t bytes, pages, added_pages;
+	bool library;		/* running tasks are adopted with it, none enters */
 };
 
 struct group_info {
@@ -38,6 +39,7 @@ struct group_info {
 	uint64_t entered, forked, faults, mapped_ahead, copied_ahead;
 	uint64_t touched, written;	/* pages to be mapped, copied ahead */
 	uint64_t given_back, resets;
+	uint64_t adopted, adopted_pages;
 };
 
 struct task_info {
@@ -46,6 +48,8 @@ struct task_info {
 	char group[IMAGE_NAME_MAX + 1];
 	bool forked;
 	uint64_t age_ms, faults, mapped_ahead, copied_ahead, given_back, resets;
+	bool adopted;
+	uint64_t adopted_pages;
 };
 
 /* What a task has of the image's memory, in pages. */
@@ -57,6 +61,19 @@ struct task_memory {
 
 struct reshare_info {
 	uint64_t compared, given_back;	/* pages */
+};
+
+/* A part of one mapping of a process, and where its content lies in the group's image. */
+struct adopt_range {
+	pid_t pid;
+	const char *group;
+	uint64_t address, length, image_address;
+};
+
+/* Pages of a range: see task-adopt in the netlink spec. */
+struct adopt_info {
+	uint64_t id;		/* of the task; 0: nothing was replaced */
+	uint64_t adopted, different, private, absent, scattered;
 };
 
 struct store_info {
@@ -118,6 +135,10 @@ struct backend {
 	 * the cgroup. NULL where entering itself refuses.
 	 */
 	int (*admit)(const char *group, struct error *err);
+	/* The image without its content, to find out what is in it. */
+	int (*image_open)(const char *name, struct image *image, struct error *err);
+	/* EINVAL in err: this range can't be, others of the process may. NULL: none can be. */
+	int (*adopt)(const struct adopt_range *range, struct adopt_info *info, struct error *err);
 	/* Hands out events as JSON objects until @fn fails. NULL: there are none. */
 	int (*events)(event_fn fn, void *data, struct error *err);
 };

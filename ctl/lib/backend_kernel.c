@@ -77,6 +77,7 @@ static void parse_image(struct nlattr **attrs, void *item)
 	info->bytes = get_u64(attrs[COPPICE_A_IMAGE_BYTES]);
 	info->pages = get_u64(attrs[COPPICE_A_IMAGE_PAGES]);
 	info->added_pages = get_u64(attrs[COPPICE_A_IMAGE_ADDED_PAGES]);
+	info->library = attrs[COPPICE_A_IMAGE_LIBRARY];
 }
 
 static void parse_group(struct nlattr **attrs, void *item)
@@ -100,6 +101,8 @@ static void parse_group(struct nlattr **attrs, void *item)
 	info->written = get_u64(attrs[COPPICE_A_GROUP_WRITTEN]);
 	info->given_back = get_u64(attrs[COPPICE_A_GROUP_GIVEN_BACK]);
 	info->resets = get_u64(attrs[COPPICE_A_GROUP_RESETS]);
+	info->adopted = get_u64(attrs[COPPICE_A_GROUP_ADOPTED]);
+	info->adopted_pages = get_u64(attrs[COPPICE_A_GROUP_ADOPTED_PAGES]);
 }
 
 static void parse_task(struct nlattr **attrs, void *item)
@@ -116,6 +119,8 @@ static void parse_task(struct nlattr **attrs, void *item)
 	info->copied_ahead = get_u64(attrs[COPPICE_A_TASK_COPIED_AHEAD]);
 	info->given_back = get_u64(attrs[COPPICE_A_TASK_GIVEN_BACK]);
 	info->resets = get_u64(attrs[COPPICE_A_TASK_RESETS]);
+	info->adopted = attrs[COPPICE_A_TASK_ADOPTED];
+	info->adopted_pages = get_u64(attrs[COPPICE_A_TASK_ADOPTED_PAGES]);
 }
 
 static void parse_reshare(struct nlattr **attrs, void *item)
@@ -124,6 +129,18 @@ static void parse_reshare(struct nlattr **attrs, void *item)
 
 	info->compared = get_u64(attrs[COPPICE_A_TASK_COMPARED]);
 	info->given_back = get_u64(attrs[COPPICE_A_TASK_GIVEN_BACK]);
+}
+
+static void parse_adopt(struct nlattr **attrs, void *item)
+{
+	struct adopt_info *info = item;
+
+	info->id = get_u64(attrs[COPPICE_A_TASK_ID]);
+	info->adopted = get_u64(attrs[COPPICE_A_TASK_ADOPTED_PAGES]);
+	info->different = get_u64(attrs[COPPICE_A_TASK_DIFFERENT_PAGES]);
+	info->private = get_u64(attrs[COPPICE_A_TASK_PRIVATE_PAGES]);
+	info->absent = get_u64(attrs[COPPICE_A_TASK_ABSENT_PAGES]);
+	info->scattered = get_u64(attrs[COPPICE_A_TASK_SCATTERED_PAGES]);
 }
 
 /*
@@ -368,6 +385,35 @@ static int task_reset(uint64_t id, struct error *err)
 	return ask(task_request(COPPICE_CMD_TASK_RESET, id, err), NULL, NULL, err);
 }
 
+static int adopt(const struct adopt_range *range, struct adopt_info *info, struct error *err)
+{
+	struct nl_msg *msg = named_request(COPPICE_CMD_TASK_ADOPT, COPPICE_A_TASK_GROUP,
+					   range->group, err);
+
+	*info = (struct adopt_info) {};
+	if (!msg)
+		return -1;
+	if (nla_put_u32(msg, COPPICE_A_TASK_PID, range->pid) ||
+	    nla_put_u64(msg, COPPICE_A_TASK_ADDRESS, range->address) ||
+	    nla_put_u64(msg, COPPICE_A_TASK_LENGTH, range->length) ||
+	    nla_put_u64(msg, COPPICE_A_TASK_IMAGE_ADDRESS, range->image_address)) {
+		nlmsg_free(msg);
+		return error_set(err, ENOMEM, "out of memory");
+	}
+	return ask(msg, parse_adopt, info, err);
+}
+
+static int image_open(const char *name, struct image *image, struct error *err)
+{
+	return name_it(device_read(name, false, image, err), "image", name, err);
+}
+
+static int refuse_library(const char *group, struct error *err)
+{
+	return error_set(err, ENOEXEC, "group %s has an image of libraries, in which nothing can be started: adopt running tasks with `coppice task adopt`",
+			 group);
+}
+
 static int launch_open(const char *group, struct launch *launch, struct error *err)
 {
 	struct group_info info;
@@ -383,7 +429,8 @@ static int launch_open(const char *group, struct launch *launch, struct error *e
 		return -1;
 	ret = device_read(info.image, false, &image, err);
 	if (!ret) {
-		ret = launch_fill(launch, &image, err);
+		ret = image_is_library(&image) ? refuse_library(group, err) :
+						 launch_fill(launch, &image, err);
 		image_free(&image);
 	}
 	if (ret)
@@ -434,14 +481,16 @@ static json_t *task_event(const char *name, struct nlattr **attrs)
 	struct task_info info = {};
 
 	parse_task(attrs, &info);
-	return json_pack("{s:s, s:s, s:i, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I}", "event", name,
+	return json_pack("{s:s, s:s, s:i, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:I}", "event", name,
 			 "group", info.group, "pid", info.pid, "id", (json_int_t)info.id,
 			 "forked", info.forked, "age_ms", (json_int_t)info.age_ms,
 			 "faults", (json_int_t)info.faults,
 			 "mapped_ahead", (json_int_t)info.mapped_ahead,
 			 "copied_ahead", (json_int_t)info.copied_ahead,
 			 "given_back", (json_int_t)info.given_back,
-			 "resets", (json_int_t)info.resets);
+			 "resets", (json_int_t)info.resets,
+			 "adopted", info.adopted,
+			 "adopted_pages", (json_int_t)info.adopted_pages);
 }
 
 static int on_event(uint8_t cmd, struct nlattr **attrs, void *data, struct error *err)
@@ -492,6 +541,8 @@ const struct backend backend_kernel = {
 	.task_reshare = task_reshare,
 	.task_reset = task_reset,
 	.task_memory = task_memory,
+	.image_open = image_open,
+	.adopt = adopt,
 	.launch_open = launch_open,
 	.launch_close = launch_free,
 	.events = events,

@@ -211,6 +211,8 @@ static int image_load(const char *name, uid_t owner, const struct image *image,
 
 	if (name_check("an image", name, err))
 		return -1;
+	if (image_is_library(image))
+		return error_set(err, EOPNOTSUPP, "an image of libraries is for adopting running tasks, which the memfd backend cannot do: load the module");
 	lock = state_lock(err);
 	if (lock < 0 || refuse_existing(name, err))
 		return -1;

@@ -16,6 +16,9 @@
 #include "hub.h"
 
 #define BUILD_ID_MAX 32
+/* More than any program has: the file may be a stranger's, and notes are read as a whole. */
+#define HEADERS_MAX 1024
+#define NOTES_MAX (64 * 1024)
 
 /* The build-id among the notes in @data. */
 static int find_build_id(Elf_Data *data, uint8_t id[BUILD_ID_MAX], uint8_t *len)
@@ -41,10 +44,11 @@ static int elf_build_id(Elf *elf, uint8_t id[BUILD_ID_MAX], uint8_t *len)
 	GElf_Phdr phdr;
 	size_t nr, i;
 
-	if (!elf || elf_getphdrnum(elf, &nr))
+	if (!elf || elf_getphdrnum(elf, &nr) || nr > HEADERS_MAX)
 		return -1;
 	for (i = 0; i < nr; i++) {
-		if (!gelf_getphdr(elf, i, &phdr) || phdr.p_type != PT_NOTE)
+		if (!gelf_getphdr(elf, i, &phdr) || phdr.p_type != PT_NOTE ||
+		    phdr.p_filesz > NOTES_MAX)
 			continue;
 		if (!find_build_id(elf_getdata_rawchunk(elf, phdr.p_offset, phdr.p_filesz,
 							phdr.p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR),
@@ -54,18 +58,26 @@ static int elf_build_id(Elf *elf, uint8_t id[BUILD_ID_MAX], uint8_t *len)
 	return -1;
 }
 
-int hub_build_id(const char *path, uint8_t id[BUILD_ID_MAX], uint8_t *len)
+int hub_build_id_fd(int fd, uint8_t id[BUILD_ID_MAX], uint8_t *len)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	Elf *elf;
 	int ret;
 
-	if (fd < 0)
-		return -1;
 	elf_version(EV_CURRENT);
 	elf = elf_begin(fd, ELF_C_READ, NULL);
 	ret = elf_build_id(elf, id, len);
 	elf_end(elf);
+	return ret;
+}
+
+int hub_build_id(const char *path, uint8_t id[BUILD_ID_MAX], uint8_t *len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int ret;
+
+	if (fd < 0)
+		return -1;
+	ret = hub_build_id_fd(fd, id, len);
 	close(fd);
 	return ret;
 }

@@ -7,6 +7,7 @@
 
 /* The GNU build-id of an ELF file; -1 if it is none or has none. */
 int hub_build_id(const char *path, uint8_t id[32], uint8_t *len);
+int hub_build_id_fd(int fd, uint8_t id[32], uint8_t *len);
 
 /* Fill in this hub's vDSO build-id and processor words. */
 int __must_check hub_describe(struct image *image, struct error *err);

@@ -3,13 +3,14 @@
  * An image in the controller's memory: what `image build` reads from a
  * template, what an ELF core file holds, and what a backend loads.
  *
- * image_capture.c fills one from a template, image_file.c reads and writes ELF
+ * image_capture.c fills one from a template, image_elf.c from ELF files, image_file.c reads and writes ELF
  * core files, image_check.c says whether one fits this hub, backends load and
  * read back.
  */
 #ifndef COPPICE_IMAGE_H
 #define COPPICE_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -25,6 +26,8 @@ struct image_segment {
 	uint32_t prot;		/* PROT_* */
 	const void *data;	/* len bytes, or NULL: fresh zeroed memory */
 	char *name;		/* what /proc/PID/maps called it, or NULL */
+	uint32_t library;	/* of a library image: number of its file in libraries, from 1 */
+	uint64_t offset;	/* and where it lies in that file */
 };
 
 /* A file whose code is in the image: refused where the hub's differs. */
@@ -55,6 +58,12 @@ struct image {
 
 void image_free(struct image *image);
 
+/* Made of files, with no entry: nothing runs in it, running tasks are adopted with it. */
+static inline bool image_is_library(const struct image *image)
+{
+	return !image->entry && !image->stack;
+}
+
 /*
  * The notes: all but the segments, in the form that is both the ELF file's
  * PT_NOTE descriptor ("COPPICE") and what the module keeps for us. Little-endian,
@@ -73,6 +82,13 @@ int __must_check image_file_read(struct image *image, const char *path,
 
 /* Refuses with the first reason why @image does not fit this hub; compares with hub.h. */
 int __must_check image_check(const struct image *image, struct error *err);
+
+/*
+ * A library image of the read-only segments of ELF files (image_elf.c). Every field is
+ * checked: a file that is no good is refused with one sentence.
+ */
+int __must_check image_from_elf(struct image *image, const char *const *paths, size_t nr,
+				struct error *err);
 
 /* Reads a template that waits at its checkpoint; refuses what can't be carried. */
 int __must_check image_capture(struct image *image, pid_t template,

@@ -110,6 +110,9 @@ int image_check(const struct image *image, struct error *err)
 	struct image hub = {};
 	size_t i;
 
+	/* Nothing runs in it, and tasks with other builds are not adopted. */
+	if (image_is_library(image))
+		return 0;
 	if (hub_describe(&hub, err) || check_vdso(image, &hub, err) ||
 	    check_cpu(image, &hub, err))
 		return -1;

@@ -10,6 +10,8 @@
  *	u32 cpu[8]
  *	u32 libraries, each: u8 and 32 bytes of build-id, u16 length and bytes of path
  *	u32 names, each: u64 start of a segment, u16 length and bytes
+ *	version 2, of library images: u32 sources, each: u64 start of a segment,
+ *		u32 number of its library from 1, u64 offset in that file
  *
  * A reader takes nothing that it has not checked: notes come from files.
  */
@@ -23,7 +25,8 @@
 #include "image.h"
 
 #define NOTES_MAGIC	0x4e504f43u	/* "COPN" */
-#define NOTES_VERSION	1
+#define NOTES_VERSION	1	/* of a template's image */
+#define NOTES_LIBRARY	2	/* of a library's */
 #define NOTES_MAX	(256 * 1024)	/* the module's limit, too */
 #define LIBRARIES_MAX	4096
 #define TEXT_MAX	4096
@@ -148,6 +151,18 @@ static void put_names(struct writer *w, const struct image *image)
 		memcpy(count, &stored, sizeof(stored));
 }
 
+static void put_sources(struct writer *w, const struct image *image)
+{
+	size_t i;
+
+	put_u32(w, image->nr_segments);
+	for (i = 0; i < image->nr_segments; i++) {
+		put_u64(w, image->segments[i].start);
+		put_u32(w, image->segments[i].library);
+		put_u64(w, image->segments[i].offset);
+	}
+}
+
 int image_notes_pack(const struct image *image, void **notes, size_t *len, struct error *err)
 {
 	unsigned char *start = calloc(1, NOTES_MAX);
@@ -157,11 +172,13 @@ int image_notes_pack(const struct image *image, void **notes, size_t *len, struc
 	if (!start)
 		return error_set(err, ENOMEM, "out of memory");
 	put_u32(&w, NOTES_MAGIC);
-	put_u32(&w, NOTES_VERSION);
+	put_u32(&w, image_is_library(image) ? NOTES_LIBRARY : NOTES_VERSION);
 	put_u32(&w, 0);
 	put_fixed(&w, image);
 	put_libraries(&w, image);
 	put_names(&w, image);
+	if (image_is_library(image))
+		put_sources(&w, image);
 	if (w.overflow) {
 		free(start);
 		return error_set(err, E2BIG, "what the image depends on takes more than %d KiB of notes: load fewer libraries into the template",
@@ -241,15 +258,18 @@ static char *get_text(struct reader *r)
 	return text;
 }
 
-static int get_header(struct reader *r, size_t len, struct error *err)
+static int get_header(struct reader *r, size_t len, uint32_t *version, struct error *err)
 {
-	uint32_t magic = get_u32(r), version = get_u32(r), size = get_u32(r);
+	uint32_t magic = get_u32(r), size;
+
+	*version = get_u32(r);
+	size = get_u32(r);
 
 	if (r->underflow || magic != NOTES_MAGIC)
 		return error_set(err, ENOEXEC, "its notes are not Coppice's: build the image again");
-	if (version != NOTES_VERSION)
-		return error_set(err, ENOEXEC, "its notes are of version %u and this controller reads version %d: build the image again",
-				 version, NOTES_VERSION);
+	if (*version != NOTES_VERSION && *version != NOTES_LIBRARY)
+		return error_set(err, ENOEXEC, "its notes are of version %u and this controller reads up to version %d: build the image again",
+				 *version, NOTES_LIBRARY);
 	if (size != len)
 		return error_set(err, ENOEXEC, "its notes say that they have %u bytes, and have %zu: the file is damaged",
 				 size, len);
@@ -326,20 +346,42 @@ static int get_names(struct reader *r, struct image *image, struct error *err)
 		}
 		image->segments[at].name = name;
 	}
-	if (r->underflow || r->at != r->end)
-		return error_set(err, ENOEXEC, "its notes do not end where they should: the file is damaged");
+	return 0;
+}
+
+/* One for each segment, in order. */
+static int get_sources(struct reader *r, struct image *image, struct error *err)
+{
+	uint32_t nr = get_u32(r);
+	size_t i;
+
+	for (i = 0; i < image->nr_segments; i++) {
+		struct image_segment *segment = &image->segments[i];
+		uint64_t start = get_u64(r);
+
+		segment->library = get_u32(r);
+		segment->offset = get_u64(r);
+		if (start != segment->start || nr != image->nr_segments)
+			return error_set(err, ENOEXEC, "its notes do not say which file the segment at %#" PRIx64 " is from: the file is damaged",
+					 segment->start);
+	}
 	return 0;
 }
 
 int image_notes_unpack(struct image *image, const void *notes, size_t len, struct error *err)
 {
 	struct reader r = { .at = notes, .end = (const unsigned char *)notes + len };
+	uint32_t version;
 
 	if (len > NOTES_MAX)
 		return error_set(err, ENOEXEC, "its notes have %zu bytes, and %d is the most: the file is damaged",
 				 len, NOTES_MAX);
-	if (get_header(&r, len, err) || get_fixed(&r, image, err) ||
-	    get_libraries(&r, image, err))
+	if (get_header(&r, len, &version, err) || get_fixed(&r, image, err) ||
+	    get_libraries(&r, image, err) || get_names(&r, image, err))
 		return -1;
-	return get_names(&r, image, err);
+	if (version == NOTES_LIBRARY && get_sources(&r, image, err))
+		return -1;
+	if (r.underflow || r.at != r.end)
+		return error_set(err, ENOEXEC, "its notes do not end where they should: the file is damaged");
+	return 0;
 }

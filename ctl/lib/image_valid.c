@@ -90,10 +90,30 @@ static int check_span(const struct image *image, const char *name,
 	return 0;
 }
 
+/* Its pages take the place of files' pages: each is from one, and none can be written. */
+static int check_library(const struct image *image, struct error *err)
+{
+	size_t i;
+
+	for (i = 0; i < image->nr_segments; i++) {
+		const struct image_segment *segment = &image->segments[i];
+
+		if (!segment->data || (segment->prot & PROT_WRITE))
+			return refuse(segment->start, "is writable or empty, and no library's is", err);
+		if (!segment->library || segment->library > image->nr_libraries)
+			return refuse(segment->start, "is from no file that the notes name", err);
+		if (segment->offset % IMAGE_PAGE || segment->offset > INT64_MAX - segment->len)
+			return refuse(segment->start, "is from no place that a file has", err);
+	}
+	return 0;
+}
+
 int image_valid(const struct image *image, struct error *err)
 {
 	if (image_segments_valid(image, err))
 		return -1;
+	if (image_is_library(image))
+		return check_library(image, err);
 	if (!allows(image, image->entry, PROT_EXEC))
 		return error_set(err, ENOEXEC, "its entry %#" PRIx64 " is in no executable segment",
 				 image->entry);

@@ -14,8 +14,8 @@
 #include "netlink.h"
 
 /* The highest attribute number of any set. */
-#define ATTR_MAX ((int)COPPICE_A_GROUP_MAX)
-_Static_assert((int)COPPICE_A_IMAGE_MAX <= ATTR_MAX && (int)COPPICE_A_TASK_MAX <= ATTR_MAX &&
+#define ATTR_MAX ((int)COPPICE_A_TASK_MAX)
+_Static_assert((int)COPPICE_A_IMAGE_MAX <= ATTR_MAX && (int)COPPICE_A_GROUP_MAX <= ATTR_MAX &&
 	       (int)COPPICE_A_STATUS_MAX <= ATTR_MAX, "ATTR_MAX is the largest set's");
 
 /* What the callbacks of one exchange share. */

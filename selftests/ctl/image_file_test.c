@@ -36,13 +36,13 @@ static void fill_segments(struct sample *sample)
 	for (i = 0; i < sizeof(sample->content); i++)
 		sample->content[i] = i * 31 + i / PAGE;
 	sample->segments[0] = (struct image_segment) {
-		BASE, PAGE, PROT_READ | PROT_EXEC, sample->content, text };
+		BASE, PAGE, PROT_READ | PROT_EXEC, sample->content, text, 0, 0 };
 	sample->segments[1] = (struct image_segment) {
-		BASE + PAGE, 2 * PAGE, PROT_READ, sample->content + PAGE, NULL };
+		BASE + PAGE, 2 * PAGE, PROT_READ, sample->content + PAGE, NULL, 0, 0 };
 	sample->segments[2] = (struct image_segment) {
-		BASE + 16 * PAGE, 8 * PAGE, PROT_READ | PROT_WRITE, NULL, NULL };
+		BASE + 16 * PAGE, 8 * PAGE, PROT_READ | PROT_WRITE, NULL, NULL, 0, 0 };
 	sample->segments[3] = (struct image_segment) {
-		0x7ffffffe0000, PAGE, PROT_READ | PROT_WRITE, sample->content + 3 * PAGE, stack };
+		0x7ffffffe0000, PAGE, PROT_READ | PROT_WRITE, sample->content + 3 * PAGE, stack, 0, 0 };
 }
 
 static void fill_sample(struct sample *sample)
@@ -348,7 +348,9 @@ TEST_F(file, changed_notes_are_refused)
 
 	ASSERT_NE(NULL, notes);
 	EXPECT_CHANGE_REFUSED(words[0], 0, "not Coppice's");
-	EXPECT_CHANGE_REFUSED(words[1], 2, "version 2");
+	EXPECT_CHANGE_REFUSED(words[1], 3, "version 3");
+	/* A library's notes go on where a template's end. */
+	EXPECT_CHANGE_REFUSED(words[1], 2, "which file");
 	EXPECT_CHANGE_REFUSED(words[2], 99, "99 bytes");
 	/* See the layout in image_notes.c. */
 	EXPECT_CHANGE_REFUSED(notes[12 + 13 * 8 + 15], 'x', "too long");
@@ -472,7 +474,7 @@ TEST_F(file, names_that_do_not_fit_are_left_out)
 
 	memset(name, 'n', sizeof(name) - 1);
 	for (i = 0; i < 200; i++)
-		segments[i] = (struct image_segment) { BASE + i * PAGE, PAGE, 1, NULL, name };
+		segments[i] = (struct image_segment) { BASE + i * PAGE, PAGE, 1, NULL, name, 0, 0 };
 	image.segments = segments;
 	image.nr_segments = 200;
 	ASSERT_EQ(0, image_notes_pack(&image, &notes, &len, &err)) { TH_LOG("%s", err.text); }

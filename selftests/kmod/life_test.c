@@ -379,6 +379,32 @@ TEST_F(life, later_tasks_have_mapped_what_earlier_ones_touched)
 	EXPECT_LT((later.faults - first.faults) / 5, first.faults);
 }
 
+/* The list of mappings has a name for each, however long the image's is. */
+TEST_F(life, a_task_of_an_image_with_a_long_name_can_be_looked_at)
+{
+	const char *name = "an-image-with-a-name-that-has-as-many-characters-as-are-allowed";
+	struct image image = {};
+	char line[512];
+	int found = 0;
+	FILE *maps;
+	pid_t pid;
+
+	ASSERT_EQ(0, stage_set(name, 0, &image, &self->err)) { TH_LOG("%s", self->err.text); }
+	pid = stage_enter(name, "stop", NULL, &self->err);
+	wait_stopped(pid);
+	snprintf(line, sizeof(line), "/proc/%d/maps", pid);
+	maps = fopen(line, "re");
+	ASSERT_NE(NULL, maps);
+	while (fgets(line, sizeof(line), maps))
+		found += strstr(line, "anon_inode:coppice:an-image-with") != NULL;
+	EXPECT_EQ(0, ferror(maps));
+	fclose(maps);
+	EXPECT_GT(found, 0);
+	EXPECT_EQ(0, finish(pid));
+	EXPECT_EQ(0, stage_clear(name, &self->err));
+	image_free(&image);
+}
+
 int main(int argc, char **argv)
 {
 	stage_main(argc, argv);

@@ -36,8 +36,8 @@ static void fill(unsigned int salt)
 static int load(const char *name, uid_t owner, struct error *err)
 {
 	struct image_segment segments[] = {
-		{ 0x100000000UL, sizeof(content), PROT_READ | PROT_WRITE, content, NULL },
-		{ 0x200000000UL, STAGE_PAGE, PROT_READ | PROT_EXEC, content, NULL },
+		{ 0x100000000UL, sizeof(content), PROT_READ | PROT_WRITE, content, NULL, 0, 0 },
+		{ 0x200000000UL, STAGE_PAGE, PROT_READ | PROT_EXEC, content, NULL, 0, 0 },
 	};
 	struct image image = {
 		.entry = 0x200000000UL, .stack = 0x100001000UL,
