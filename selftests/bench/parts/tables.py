@@ -13,6 +13,8 @@ COLUMNS = {
 
 def grid(head, rows):
     rows = [list(map(str, row)) for row in [head, *rows]]
+    if len(rows) == 1 or all(cell == "–" for row in rows[1:] for cell in row[1:]):
+        return "Not measured in this run.\n"
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
     rule = "  ".join("=" * width for width in widths)
     lines = ["  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))])
