@@ -58,7 +58,8 @@ demo: deps
 	$(MAKE) -j$(shell nproc) all
 	demo/run
 
-bench: deps
+bench:
+	@scripts/deps bench
 	$(MAKE) -j$(shell nproc) all
 	selftests/bench/run
 

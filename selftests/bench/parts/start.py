@@ -1,0 +1,90 @@
+"""What a start takes, from the request to the handler's first line: instructions and faults.
+
+The guest's clock counts instructions, so a nanosecond is one; all that runs for the start counts,
+the kernel and whoever asked included.
+"""
+
+import statistics
+
+from lib import measure
+
+from . import place
+from .crowd import Crowd
+from .place import coppice, say
+from .ways import MAKERS
+
+LEARNERS, RUNS = 8, 5
+SLOW = {"plain": (1, 2), "criu": (1, 3)}
+
+
+def one(way, name, index):
+    """A start and its first event: (to the first line, to the event's end)."""
+    crowd = Crowd(f"start-{name}-{index}", ["event"])
+    crowd.open_all()
+    way.run(crowd.event)
+    rows = {row[1]: row[2:] for row in crowd.rows()}
+    _, now, latency = rows["start"]
+    return latency, rows["0"][0] - now + latency
+
+
+def measure_way(name):
+    way = MAKERS[name]()
+    learners, runs = SLOW.get(name, (LEARNERS, RUNS))
+    for index in range(learners):
+        one(way, name, f"learn-{index}")
+    faults = measure.Faults(way.cgroup)
+    pairs = [one(way, name, index) for index in range(runs)]
+    count = faults.count()
+    faults.close()
+    way.close()
+    line, event = (statistics.median(values) for values in zip(*pairs))
+    say(f"start {name}: {line / 1000:,.0f} us, with its first event {event / 1000:,.0f}, faults {count / runs:.0f}")
+    return {
+        f"start.{name}.us": round(line / 1000, 1),
+        f"start.{name}.with_first_event_us": round(event / 1000, 1),
+        f"start.{name}.faults_to_end": round(count / runs, 1),
+    }
+
+
+def faults_to_line(name):
+    """Tasks that stand at their first line, and then have had their first event."""
+    way = MAKERS[name]()
+    for index in range(LEARNERS):
+        one(way, f"{name}-faults", f"learn-{index}")
+    crowd = Crowd(f"faults-{name}", ["event"])
+    shown = group(way)
+    faults = measure.Faults(way.cgroup)
+    way.start(crowd.event, RUNS)
+    crowd.wait("start", RUNS)
+    to_line = faults.count()
+    result = ahead(name, shown, group(way))
+    crowd.open("start")
+    crowd.wait(0, RUNS)
+    in_event = faults.count() - to_line
+    faults.close()
+    crowd.open_all()
+    way.wait()
+    way.close()
+    say(f"faults {name}: {to_line / RUNS}, in the event {in_event / RUNS}")
+    return {f"start.{name}.faults": round(to_line / RUNS, 1),
+            f"start.{name}.faults_in_first_event": round(in_event / RUNS, 1), **result}
+
+
+def group(way):
+    return coppice("kernel", "group", "show", way.name) if getattr(way, "backend", "") == "kernel" else {}
+
+
+def ahead(name, before, after):
+    """What the module has mapped and copied for a start."""
+    return {f"start.{name}.{key}": round((after[key] - before[key]) / RUNS, 1)
+            for key in ("mapped_ahead", "copied_ahead") if key in after}
+
+
+def run():
+    place.build("task")
+    for name in MAKERS:
+        if name == "criu":
+            continue
+        yield measure_way(name)
+        if name != "plain":
+            yield faults_to_line(name)
