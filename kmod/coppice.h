@@ -218,6 +218,7 @@ struct coppice_group {
  * @forked: did not enter itself
  * @ready: has finished starting
  * @learner: no page was copied ahead, so what it has copied is what it wrote
+ * @copying: pages are being copied ahead; set and read by the task itself
  * @started: when it became a member
  * @faults: that the image answered
  * @mapped: pages mapped ahead
@@ -240,6 +241,7 @@ struct coppice_task {
 	bool forked;
 	bool ready;
 	bool learner;
+	bool copying;
 	ktime_t started;
 	atomic64_t faults;
 	u64 mapped;
@@ -370,6 +372,7 @@ int coppice_reshare(struct coppice_group *group, struct mm_struct *mm,
 /* learn.c */
 int coppice_hints_init(struct coppice_hints *hints, unsigned long pages);
 void coppice_hints_free(struct coppice_hints *hints);
+bool coppice_learns(const struct coppice_group *group);
 void coppice_learn(struct coppice_group *group);
 
 /* enter.c */

@@ -62,6 +62,19 @@ static void learn_written(struct coppice_group *group)
 }
 
 /**
+ * coppice_learns() - is a task that enters now to be learned from?
+ * @group: that it enters
+ *
+ * The first few are, and some later ones, since starts change with what they are
+ * given.
+ */
+bool coppice_learns(const struct coppice_group *group)
+{
+	return READ_ONCE(group->hints.learned) < COPPICE_LEARNERS ||
+	       !(READ_ONCE(group->entered) % COPPICE_LEARN_EVERY);
+}
+
+/**
  * coppice_learn() - learn from the calling task, which is ready and a learner
  * @group: that it is in
  *

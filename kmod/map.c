@@ -72,6 +72,16 @@ static void map_around(struct coppice_task *task, struct vm_fault *vmf)
 	}
 }
 
+/* What is copied ahead comes through here too, and is no fault of the task's. */
+static void count_fault(struct coppice_task *task, struct vm_fault *vmf)
+{
+	if (task->copying)
+		return;
+	atomic64_inc(&task->faults);
+	atomic64_inc(&task->group->faults);
+	trace_coppice_fault(task, vmf->address, vmf->flags & FAULT_FLAG_WRITE);
+}
+
 static vm_fault_t segment_fault(struct vm_fault *vmf)
 {
 	struct coppice_task *task = vmf->vma->vm_private_data;
@@ -87,9 +97,7 @@ static vm_fault_t segment_fault(struct vm_fault *vmf)
 	} else if (!test_bit(vmf->pgoff, touched)) {
 		set_bit(vmf->pgoff, touched);
 	}
-	atomic64_inc(&task->faults);
-	atomic64_inc(&task->group->faults);
-	trace_coppice_fault(task, vmf->address, vmf->flags & FAULT_FLAG_WRITE);
+	count_fault(task, vmf);
 	get_page(page);
 	vmf->page = page;
 	return 0;
@@ -311,20 +319,38 @@ typedef unsigned long (*run_fn)(struct coppice_task *task, unsigned long addr,
 				unsigned long pgoff, unsigned long pages,
 				struct page **batch);
 
+/* First bit from @from on that is set in @bits and, if there is one, not in @skip. */
+static unsigned long run_begin(const unsigned long *bits, const unsigned long *skip,
+			       unsigned long end, unsigned long from)
+{
+	from = find_next_bit(bits, end, from);
+	while (skip && from < end && test_bit(from, skip))
+		from = find_next_bit(bits, end, from + 1);
+	return from;
+}
+
+static unsigned long run_end(const unsigned long *bits, const unsigned long *skip,
+			     unsigned long end, unsigned long from)
+{
+	unsigned long stop = find_next_zero_bit(bits, end, from);
+
+	return skip ? find_next_bit(skip, stop, from) : stop;
+}
+
 /* Calls @fn for the runs of set bits that lie in @seg. */
 static void segment_runs(struct coppice_task *task,
-			 const struct coppice_vseg *seg, unsigned long *bits,
-			 run_fn fn, struct page **batch)
+			 const struct coppice_vseg *seg, const unsigned long *bits,
+			 const unsigned long *skip, run_fn fn, struct page **batch)
 {
 	unsigned long from = seg->pgoff;
 	unsigned long end = from + (seg->len >> PAGE_SHIFT);
 	unsigned long stop;
 
 	for (;;) {
-		from = find_next_bit(bits, end, from);
+		from = run_begin(bits, skip, end, from);
 		if (from >= end || fatal_signal_pending(current))
 			return;
-		stop = find_next_zero_bit(bits, end, from);
+		stop = run_end(bits, skip, end, from);
 		from += fn(task,
 			   seg->start + ((from - seg->pgoff) << PAGE_SHIFT),
 			   from, stop - from, batch);
@@ -332,8 +358,11 @@ static void segment_runs(struct coppice_task *task,
 	}
 }
 
-static void image_runs(struct coppice_task *task, unsigned long *bits,
-		       unsigned int prot, run_fn fn)
+#define WRITABLE	(PROT_READ | PROT_WRITE)
+
+/* @skip, if any, counts for segments that can be written. */
+static void image_runs(struct coppice_task *task, const unsigned long *bits,
+		       const unsigned long *skip, unsigned int prot, run_fn fn)
 {
 	const struct coppice_image *image = task->group->image;
 	struct page **batch;
@@ -346,7 +375,9 @@ static void image_runs(struct coppice_task *task, unsigned long *bits,
 		const struct coppice_vseg *seg = &image->segs[i];
 
 		if (!seg->anon && (seg->prot & prot) == prot)
-			segment_runs(task, seg, bits, fn, batch);
+			segment_runs(task, seg, bits,
+				     (seg->prot & WRITABLE) == WRITABLE ? skip : NULL,
+				     fn, batch);
 	}
 	kfree(batch);
 }
@@ -355,7 +386,8 @@ static void image_runs(struct coppice_task *task, unsigned long *bits,
  * coppice_map_ahead() - map the pages that earlier tasks touched as they started
  * @task: entering, its segments are mapped
  *
- * Costs page tables for those pages only, and spares a fault for each.
+ * Costs page tables for those pages only, and spares a fault for each. Not those
+ * that coppice_copy_ahead() will copy.
  *
  * Context: may sleep; takes the mmap lock.
  */
@@ -363,7 +395,8 @@ void coppice_map_ahead(struct coppice_task *task)
 {
 	struct coppice_group *group = task->group;
 
-	image_runs(task, group->hints.touched, PROT_READ, map_run);
+	image_runs(task, group->hints.touched,
+		   task->learner ? NULL : group->hints.written, PROT_READ, map_run);
 	atomic64_add(task->mapped, &group->mapped);
 }
 
@@ -386,8 +419,7 @@ static unsigned long copy_run(struct coppice_task *task, unsigned long addr,
  * @task: entering, its segments are mapped
  *
  * The copies are the core mm's own: a write fault without the exception. Not
- * for a learner, which shows what it writes by itself: the first few tasks, and
- * some later ones, since starts change with what they are given.
+ * for a learner, which shows what it writes by itself.
  *
  * Context: may sleep; takes the mmap lock.
  */
@@ -395,10 +427,10 @@ void coppice_copy_ahead(struct coppice_task *task)
 {
 	struct coppice_group *group = task->group;
 
-	task->learner = READ_ONCE(group->hints.learned) < COPPICE_LEARNERS ||
-			!(READ_ONCE(group->entered) % COPPICE_LEARN_EVERY);
 	if (task->learner)
 		return;
-	image_runs(task, group->hints.written, PROT_READ | PROT_WRITE, copy_run);
+	task->copying = true;
+	image_runs(task, group->hints.written, NULL, WRITABLE, copy_run);
+	task->copying = false;
 	atomic64_add(task->copied, &group->copied);
 }
