@@ -43,9 +43,10 @@ static void fds_fill(struct coppice_task_args *args)
 {
 	int fd;
 
-	for (fd = 0; fd <= args->fd && args->nr_fds < COPPICE_ARGS_FDS; fd++)
+	for (fd = 0; fd < args->fd && args->nr_fds < COPPICE_ARGS_FDS - 1; fd++)
 		if (fcntl(fd, F_GETFD) >= 0)
 			args->fds[args->nr_fds++] = fd;
+	args->fds[args->nr_fds++] = args->fd;
 }
 
 /* A reset finds the vDSO where the first resume has left it. */

@@ -57,6 +57,11 @@ struct task_start {
 };
 
 #define TASK_EVENT_FD	3
+/*
+ * The image's or the group's, for the runtime: close-on-exec, out of the way of what the task
+ * opens, and no higher than what the kernel has room for in a process's first table.
+ */
+#define TASK_OWN_FD	63
 
 /* Start a task. It may still fail to enter: see report_wait(). */
 int __must_check task_start(const struct task_start *start, const struct report *report,

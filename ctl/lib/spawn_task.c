@@ -8,13 +8,13 @@
 #include "spawn.h"
 
 /* Numbers above those that the task shall have. */
-static int move_up(int *fd, struct error *err)
+static int move_up(int *fd, int lowest, struct error *err)
 {
 	int moved;
 
 	if (*fd < 0)
 		return 0;
-	moved = fcntl(*fd, F_DUPFD_CLOEXEC, TASK_EVENT_FD + 1);
+	moved = fcntl(*fd, F_DUPFD_CLOEXEC, lowest);
 	if (moved < 0)
 		return error_set(err, errno, "descriptors cannot be arranged: %s", strerror(errno));
 	*fd = moved;
@@ -26,7 +26,7 @@ static int arrange_descriptors(int *launch_fd, int event, struct error *err)
 {
 	int keep[2];
 
-	if (move_up(launch_fd, err) || move_up(&event, err))
+	if (move_up(launch_fd, TASK_OWN_FD, err) || move_up(&event, TASK_EVENT_FD + 1, err))
 		return -1;
 	if (event >= 0 && dup2(event, TASK_EVENT_FD) < 0)
 		return error_set(err, errno, "descriptors cannot be arranged: %s", strerror(errno));
