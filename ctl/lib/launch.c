@@ -87,7 +87,8 @@ static int take_all(struct place *place, struct launch *launch, struct error *er
 	struct coppice_span here = special(&plan->vvar, &plan->vdso), way = {};
 	size_t table = sizeof(struct restore_table) + launch->nr_segments * sizeof(struct launch_segment);
 	size_t code = __stop_coppice_restorer_text - __start_coppice_restorer_text;
-	bool ok = take(place, &plan->args, launch_args_size(launch));
+	/* For the module with a copy behind it: see args_copy(). */
+	bool ok = take(place, &plan->args, launch_args_size(launch) * (launch->module ? 2 : 1));
 
 	if (special_in_way(&here, launch))
 		ok = ok && take(place, &way, here.len);
@@ -134,17 +135,18 @@ static int special_clear(struct launch_plan *plan, struct error *err)
 }
 
 /*
- * Make the filled-in region a private mapping of a file with the same content: what the task
- * writes to it are copies, which a reset drops.
+ * Behind the filled-in region, map a sealed file with the same content: a reset drops what
+ * the task did to that, and the task then copies it back. The region itself stays anonymous:
+ * of a file's memory /proc/PID/cmdline shows nothing.
  */
-static int args_share(const struct coppice_span *span, struct error *err)
+static int args_copy(const struct coppice_span *span, struct error *err)
 {
+	uint64_t len = span->len / 2, to = span->start + len;
 	int fd = memfd_create("coppice-args", MFD_CLOEXEC | MFD_ALLOW_SEALING), ret = -1;
 
-	if (fd >= 0 && write(fd, (void *)span->start, span->len) == (ssize_t)span->len &&
+	if (fd >= 0 && write(fd, (void *)span->start, len) == (ssize_t)len &&
 	    !fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) &&
-	    mmap((void *)span->start, span->len, PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_FIXED, fd, 0) == (void *)span->start)
+	    mmap((void *)to, len, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0) == (void *)to)
 		ret = 0;
 	else
 		error_set(err, errno, "no memory for the task's arguments (%s): raise the group's memory limit",
@@ -188,7 +190,8 @@ static int enter_module(const struct launch_plan *plan, const struct launch *lau
 		.nr_keep = 2,
 		.cookie = plan->args.start,
 		.nr_home = 2,
-		.reset_cookie = plan->args.start + sizeof(struct coppice_task_args),
+		.reset_cookie = plan->args.start + plan->args.len / 2 +
+				sizeof(struct coppice_task_args),
 	};
 
 	ranges_fill(enter.keep, keep, 2);
@@ -251,10 +254,10 @@ int launch_enter(const struct launch *launch, struct error *err)
 	    (!launch->module && (map(&plan.code, err) || map(&plan.table, err))) ||
 	    special_clear(&plan, err))
 		return -1;
-	launch_args_fill(args, plan.args.len, launch);
+	launch_args_fill(args, plan.args.len / (launch->module ? 2 : 1), launch);
 	args->vvar = plan.vvar;
 	args->vdso = plan.vdso;
-	if (launch->module && args_share(&plan.args, err))
+	if (launch->module && args_copy(&plan.args, err))
 		return -1;
 	rseq_unregister();
 	return launch->module ? enter_module(&plan, launch, err) : enter_memfd(&plan, launch, err);

@@ -71,10 +71,12 @@ struct coppice_record {
 
 /*
  * Start of the region that the launcher leaves mapped for a task; its address
- * is the cookie of the enter call. A second one follows whose address is the reset
- * cookie: that of a task that resumes again. Strings and pointer arrays follow in the
- * same region, which stays mapped (writable, private) as long as the task lives:
- * it is the task's argv and environ.
+ * is the cookie of the enter call. A second one follows, for a task that resumes again.
+ * Strings and pointer arrays follow in the same region, which stays mapped (writable,
+ * private) as long as the task lives: it is the task's argv and environ.
+ *
+ * With the module a read-only copy of the region follows, to be copied back after a reset;
+ * the address of the second header in it is the reset cookie.
  */
 struct coppice_task_args {
 	uint32_t magic;
