@@ -412,21 +412,6 @@ TEST_F_TIMEOUT(reset, many_times, 300)
 	EXPECT_EQ(RESETS, group.resets);
 }
 
-static int take_id(const struct task_info *info, void *data)
-{
-	*(uint64_t *)data = info->id;
-	return 0;
-}
-
-static uint64_t only_task(const char *group)
-{
-	struct error err;
-	uint64_t id = 0;
-
-	backend_kernel.task_each(group, take_id, &id, &err);
-	return id;
-}
-
 static bool wait_round(const char *path, int count)
 {
 	struct stat now;
@@ -453,7 +438,7 @@ TEST_F_TIMEOUT(reset, from_outside, 300)
 	for (i = 1; i <= OUTSIDE; i++) {
 		ASSERT_TRUE(wait_round(self->counter, i));
 		usleep(i % 2 * 20000);
-		id = only_task("stage");
+		id = stage_task_id("stage");
 		ASSERT_EQ(0, backend_kernel.task_reset(id, &self->err)) {
 			TH_LOG("round %d: %s", i, self->err.text);
 			kill(pid, SIGKILL);
@@ -470,7 +455,7 @@ TEST_F_TIMEOUT(reset, a_stopped_task_when_it_goes_on, 300)
 
 	ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
 	ASSERT_TRUE(WIFSTOPPED(status));
-	EXPECT_EQ(-1, backend_kernel.task_reset(only_task("stage"), &self->err));
+	EXPECT_EQ(-1, backend_kernel.task_reset(stage_task_id("stage"), &self->err));
 	EXPECT_EQ(ETIMEDOUT, self->err.code);
 	EXPECT_STREQ("The task does not run (is it stopped or frozen?): it is reset as soon as it does",
 		     self->err.text);
@@ -495,7 +480,7 @@ TEST_F_TIMEOUT(reset, killed_at_any_moment, 300)
 			kill(pid, SIGKILL);
 			_exit(0);
 		}
-		(void)!backend_kernel.task_reset(only_task("stage"), &err);
+		(void)!backend_kernel.task_reset(stage_task_id("stage"), &err);
 		EXPECT_EQ(128 + SIGKILL, stage_wait(pid));
 		stage_wait(killer);
 		EXPECT_TRUE(stage_settles("stage", 0));

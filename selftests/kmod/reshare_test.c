@@ -360,21 +360,6 @@ TEST_F(reshare, registered_buffers_stay)
 	EXPECT_EQ(0, status);
 }
 
-static int take_id(const struct task_info *info, void *data)
-{
-	*(uint64_t *)data = info->id;
-	return 0;
-}
-
-static uint64_t only_task(const char *group)
-{
-	struct error err;
-	uint64_t id = 0;
-
-	backend_kernel.task_each(group, take_id, &id, &err);
-	return id;
-}
-
 TEST_F(reshare, a_stopped_task_from_outside)
 {
 	struct reshare_info info;
@@ -383,7 +368,7 @@ TEST_F(reshare, a_stopped_task_from_outside)
 
 	ASSERT_EQ(pid, waitpid(pid, &status, WUNTRACED));
 	ASSERT_TRUE(WIFSTOPPED(status));
-	EXPECT_EQ(0, backend_kernel.task_reshare(only_task("stage"), &info, &self->err)) {
+	EXPECT_EQ(0, backend_kernel.task_reshare(stage_task_id("stage"), &info, &self->err)) {
 		TH_LOG("%s", self->err.text);
 	}
 	EXPECT_LE(STAGE_PAGES, info.given_back);
@@ -398,7 +383,7 @@ TEST_F_TIMEOUT(reshare, threads_lose_no_write_from_outside, 300)
 	uint64_t calls = 0, id;
 	pid_t pid = stage_enter("stage", "threads-outside", NULL, &self->err);
 
-	while (!(id = only_task("stage")))
+	while (!(id = stage_task_id("stage")))
 		usleep(1000);
 	while (!backend_kernel.task_reshare(id, &info, &self->err))
 		calls++;

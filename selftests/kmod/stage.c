@@ -238,6 +238,21 @@ int stage_tasks(const char *group)
 	return backend_kernel.group_get(group, &info, &err) ? -1 : (int)info.tasks;
 }
 
+static int take_id(const struct task_info *info, void *data)
+{
+	*(uint64_t *)data = info->id;
+	return 0;
+}
+
+uint64_t stage_task_id(const char *group)
+{
+	struct error err;
+	uint64_t id = 0;
+
+	backend_kernel.task_each(group, take_id, &id, &err);
+	return id;
+}
+
 bool stage_settles(const char *group, int tasks)
 {
 	int i;

@@ -65,6 +65,8 @@ bool stage_image_intact(const char *name, const struct image *image, struct erro
 
 /* Tasks of @group by the module's count; -1: there is no such group. */
 int stage_tasks(const char *group);
+/* The id of one of them, or 0. */
+uint64_t stage_task_id(const char *group);
 /* Wait until it has @tasks, for at most some seconds. */
 bool stage_settles(const char *group, int tasks);
 
