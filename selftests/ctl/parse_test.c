@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Words, names and numbers as they are typed: what they mean and what is refused. */
-#include "kselftest_harness.h"
+#include "../lib/harness.h"
 
 #include "cmd/cmd.h"
 #include "lib/name.h"

@@ -18,7 +18,7 @@
 
 #include <linux/coppice_dev.h>
 
-#include "kselftest_harness.h"
+#include "../lib/harness.h"
 
 #include "stage.h"
 

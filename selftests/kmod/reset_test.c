@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "kselftest_harness.h"
+#include "../lib/harness.h"
 
 #include "runtime/coppice.h"
 #include "stage.h"

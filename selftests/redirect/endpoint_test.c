@@ -2,7 +2,7 @@
 /* What is an endpoint or handler, and what is refused, with a word of the reason. */
 #include <arpa/inet.h>
 
-#include "kselftest_harness.h"
+#include "../lib/harness.h"
 
 #include "redirect.h"
 
