@@ -245,6 +245,22 @@ static long reset_task(struct coppice_task *task, const char **why)
 	return task->reset_cookie;
 }
 
+static long reset_caller(struct coppice_group *group, bool asked, const char **why)
+{
+	struct coppice_task *task = coppice_task_find(group, current->mm);
+	long ret = -EAGAIN;
+
+	if (!task) {
+		*why = "The caller is no task of this group: enter it first";
+		return -ESRCH;
+	}
+	*why = "The task is still starting: try again when it is ready";
+	if (!asked || READ_ONCE(task->ready))
+		ret = reset_task(task, why);
+	coppice_task_close(task);
+	return ret;
+}
+
 /**
  * coppice_reset() - make the calling task what it was when it entered
  * @group: the caller holds a reference
@@ -256,21 +272,14 @@ static long reset_task(struct coppice_task *task, const char **why)
  */
 long coppice_reset(struct coppice_group *group, const char **why)
 {
-	struct coppice_task *task = coppice_task_find(group, current->mm);
-	long ret;
-
-	if (!task) {
-		*why = "The caller is no task of this group: enter it first";
-		return -ESRCH;
-	}
-	ret = reset_task(task, why);
-	coppice_task_close(task);
-	return ret;
+	return reset_caller(group, false, why);
 }
 
 /*
  * From outside: the task does it to itself on its way back to user mode, while the caller
- * waits. Who gives up waiting leaves the request to the task.
+ * waits. Who gives up waiting leaves the request to the task. Not before the task is ready:
+ * until then what it keeps is not yet in its place (the vDSO is where the launcher had it,
+ * and would be unmapped), and there is nothing of an event to remove.
  */
 struct remote {
 	struct kref ref;	/* the caller, the task */
@@ -298,7 +307,7 @@ static void remote_work(struct callback_head *work)
 	remote->ret = -ESRCH;
 	remote->why = "The task has ended";
 	if (current->mm && !(current->flags & PF_EXITING))
-		remote->ret = coppice_reset(remote->group, &remote->why);
+		remote->ret = reset_caller(remote->group, true, &remote->why);
 	if (remote->ret > 0)
 		syscall_set_return_value(current, current_pt_regs(), 0, remote->ret);
 	complete(&remote->done);
@@ -363,8 +372,8 @@ static struct task_struct *mm_process(struct mm_struct *mm)
  * @why: set to a sentence on failure
  *
  * Context: may sleep, for as long as the task takes to leave the kernel.
- * Return: 0 or a negative error as from coppice_reset(); -ETIMEDOUT or -EINTR if
- * the task has not come by yet, and will be reset when it does.
+ * Return: 0 or a negative error as from coppice_reset(); -EAGAIN if the task is not
+ * ready; -ETIMEDOUT or -EINTR if it has not come by yet, and will be reset when it does.
  */
 int coppice_reset_remote(struct coppice_group *group, struct mm_struct *mm,
 			 const char **why)
