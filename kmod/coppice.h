@@ -103,6 +103,7 @@ struct coppice_vseg {
  * @room: allocated size of @segs
  * @pages: page offset to struct coppice_page; immutable once sealed
  * @nr_pages: pages in @pages
+ * @frames: page offset to its memory, for who needs many; of a sealed image
  * @bytes: sum of the segments' lengths
  * @added: pages that were new in the store
  * @entry: where tasks resume
@@ -125,6 +126,7 @@ struct coppice_image {
 	unsigned int room;
 	struct xarray pages;
 	unsigned long nr_pages;
+	struct page **frames;
 	u64 bytes;
 	u64 added;
 	unsigned long entry;
@@ -286,7 +288,7 @@ void coppice_image_put(struct coppice_image *image);
 int coppice_image_delete(struct coppice_image *image, const char **why);
 const struct coppice_vseg *coppice_image_find(const struct coppice_image *image,
 					      unsigned long addr);
-struct page *coppice_image_page(struct coppice_image *image,
+struct page *coppice_image_page(const struct coppice_image *image,
 				unsigned long pgoff);
 
 /* Made of files for running tasks to be adopted with; nobody can enter it. */

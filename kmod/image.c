@@ -398,12 +398,30 @@ static int seal_notes(struct coppice_image *image,
 	return 0;
 }
 
+/* A look-up in the table of pages costs as much as mapping one. */
+static int seal_frames(struct coppice_image *image, const char **why)
+{
+	struct coppice_page *page;
+	unsigned long pgoff;
+
+	*why = "No memory for the image's table of pages: free memory and try again";
+	image->frames = kvmalloc_array(image->nr_pages, sizeof(*image->frames),
+				       GFP_KERNEL_ACCOUNT);
+	if (!image->frames)
+		return -ENOMEM;
+	xa_for_each(&image->pages, pgoff, page)
+		image->frames[pgoff] = page->page;
+	return 0;
+}
+
 /* Undo what a failed seal allocated, so that it can be tried again. */
 static void seal_undo(struct coppice_image *image)
 {
 	kvfree(image->notes);
 	image->notes = NULL;
 	image->notes_len = 0;
+	kvfree(image->frames);
+	image->frames = NULL;
 }
 
 static int image_seal(struct coppice_image *image,
@@ -414,7 +432,7 @@ static int image_seal(struct coppice_image *image,
 	*why = seal_refusal(image, seal);
 	if (*why)
 		return image->sealed ? -EBUSY : -EINVAL;
-	err = seal_notes(image, seal, why);
+	err = seal_notes(image, seal, why) ?: seal_frames(image, why);
 	if (err) {
 		seal_undo(image);
 		return err;
@@ -485,6 +503,7 @@ static void image_release(struct kref *ref)
 	coppice_domain_put(image->domain);
 	kvfree(image->segs);
 	kvfree(image->notes);
+	kvfree(image->frames);
 	kfree(image);
 }
 
@@ -536,9 +555,7 @@ int coppice_image_delete(struct coppice_image *image, const char **why)
  * Context: any.
  * Return: the page without a reference, or NULL if there is none.
  */
-struct page *coppice_image_page(struct coppice_image *image, unsigned long pgoff)
+struct page *coppice_image_page(const struct coppice_image *image, unsigned long pgoff)
 {
-	struct coppice_page *page = xa_load(&image->pages, pgoff);
-
-	return page ? page->page : NULL;
+	return pgoff < image->nr_pages ? image->frames[pgoff] : NULL;
 }
