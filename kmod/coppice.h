@@ -341,11 +341,9 @@ int coppice_map_segment(const struct coppice_vseg *seg, struct file *file);
 bool coppice_map_intact(struct coppice_task *task, const struct coppice_vseg *seg);
 int coppice_map_segments(struct coppice_task *task, struct file *file);
 void coppice_map_ahead(struct coppice_task *task);
-void coppice_copy_ahead(struct coppice_task *task);
 struct vm_area_struct *coppice_vma_next(struct mm_struct *mm, unsigned long addr,
 					const struct coppice_group *group);
-void coppice_map_again(struct vm_area_struct *vma, unsigned long addr,
-		       struct page **batch, unsigned long nr);
+void coppice_map_again(struct vm_area_struct *vma, unsigned long addr, unsigned long nr);
 
 /* walk.c: @page is NULL for a page that is not in memory */
 typedef int (*coppice_private_fn)(struct page *page, unsigned long addr,

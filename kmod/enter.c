@@ -120,7 +120,6 @@ static int replace_memory(struct coppice_task *task, struct file *file,
 	if (!(enter->flags & COPPICE_ENTER_NO_PREMAP)) {
 		task->learner = coppice_learns(task->group);
 		coppice_map_ahead(task);
-		coppice_copy_ahead(task);
 	}
 	return 0;
 }

@@ -8,18 +8,18 @@
  * copy. VM_MIXEDMAP lets pages be mapped in batches ahead of any fault.
  */
 #include <linux/anon_inodes.h>
-#include <linux/bitmap.h>
+#include <linux/bitops.h>
 #include <linux/fs.h>
 #include <linux/mman.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
-#include <linux/slab.h>
 
 #include "coppice.h"
 #include "compat/mm.h"
 #include "trace.h"
 
-#define AHEAD_BATCH	128
+/* So many pages between two that are mapped ahead are mapped with them. */
+#define BRIDGE_PAGES	2
 /* As many as the page cache's fault-around maps by default. */
 #define AROUND_PAGES	16
 
@@ -50,26 +50,45 @@ void coppice_vma_close(struct vm_area_struct *vma)
 	coppice_task_close(vma->vm_private_data);
 }
 
+/* A mapping of a segment never reaches beyond it (VM_DONTEXPAND). */
+static struct page **image_frames(struct coppice_task *task, struct vm_area_struct *vma,
+				  unsigned long addr)
+{
+	return task->group->image->frames + linear_page_index(vma, addr);
+}
+
 /*
- * Map what lies around a page that is read, in its page table, as the page cache
- * does it. Not while the task starts: what a start touches is learned from its
- * faults, page by page.
+ * Map the image's pages from *@addr up to @end or to a page that something is mapped
+ * at. *@addr is then behind that, or where it could not go on.
  */
-static void map_around(struct coppice_task *task, struct vm_fault *vmf)
+static int map_pages(struct coppice_task *task, struct vm_area_struct *vma,
+		     unsigned long *addr, unsigned long end)
+{
+	unsigned long pages = (end - *addr) >> PAGE_SHIFT, left = pages;
+	int err = vm_insert_pages(vma, *addr, image_frames(task, vma, *addr), &left);
+
+	*addr += (pages - left + (err == -EBUSY)) << PAGE_SHIFT;
+	return err;
+}
+
+/*
+ * Map a page that is read and what lies around it, in its page table, as the page cache
+ * does it. Not while the task starts: what a start touches is learned from its
+ * faults, page by page. What is mapped there already stays.
+ *
+ * False: the page itself may not be mapped.
+ */
+static bool map_around(struct coppice_task *task, struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	unsigned long window = AROUND_PAGES << PAGE_SHIFT;
 	unsigned long addr = max(round_down(vmf->address, window), vma->vm_start);
 	unsigned long end = min(round_down(vmf->address, window) + window, vma->vm_end);
+	int err = 0;
 
-	for (; addr < end; addr += PAGE_SIZE) {
-		struct page *page = coppice_image_page(task->group->image,
-						       linear_page_index(vma, addr));
-
-		/* Refused where something is mapped: that stays. */
-		if (page && addr != vmf->address)
-			vm_insert_page(vma, addr, page);
-	}
+	while (addr < end && (!err || err == -EBUSY))
+		err = map_pages(task, vma, &addr, end);
+	return addr > vmf->address;
 }
 
 /* What is copied ahead comes through here too, and is no fault of the task's. */
@@ -86,18 +105,20 @@ static vm_fault_t segment_fault(struct vm_fault *vmf)
 {
 	struct coppice_task *task = vmf->vma->vm_private_data;
 	unsigned long *touched = task->group->hints.touched;
+	bool around = false;
 	struct page *page;
 
 	page = coppice_image_page(task->group->image, vmf->pgoff);
 	if (!page)
 		return VM_FAULT_SIGBUS;
 	if (READ_ONCE(task->ready)) {
-		if (!(vmf->flags & FAULT_FLAG_WRITE))
-			map_around(task, vmf);
+		around = !(vmf->flags & FAULT_FLAG_WRITE) && map_around(task, vmf);
 	} else if (!test_bit(vmf->pgoff, touched)) {
 		set_bit(vmf->pgoff, touched);
 	}
 	count_fault(task, vmf);
+	if (around)
+		return VM_FAULT_NOPAGE;
 	get_page(page);
 	vmf->page = page;
 	return 0;
@@ -231,25 +252,17 @@ struct vm_area_struct *coppice_vma_next(struct mm_struct *mm, unsigned long addr
 
 /**
  * coppice_map_again() - map the image's pages where copies of them were
- * @vma: maps an image
+ * @vma: maps a segment
  * @addr: first address, in @vma
- * @batch: room for @nr pages, overwritten
  * @nr: pages, all of them in @vma
  *
  * Spares the faults; what can't be mapped is a fault later, no error.
  *
  * Context: under the mmap lock; may sleep.
  */
-void coppice_map_again(struct vm_area_struct *vma, unsigned long addr,
-		       struct page **batch, unsigned long nr)
+void coppice_map_again(struct vm_area_struct *vma, unsigned long addr, unsigned long nr)
 {
-	struct coppice_task *task = vma->vm_private_data;
-	unsigned long pgoff = linear_page_index(vma, addr);
-	unsigned long i, left = nr;
-
-	for (i = 0; i < nr; i++)
-		batch[i] = coppice_image_page(task->group->image, pgoff + i);
-	vm_insert_pages(vma, addr, batch, &left);
+	map_pages(vma->vm_private_data, vma, &addr, addr + (nr << PAGE_SHIFT));
 }
 
 /* Is [addr, addr + len) one of the task's own mappings, as it was mapped? */
@@ -294,143 +307,100 @@ bool coppice_map_intact(struct coppice_task *task, const struct coppice_vseg *se
 	       !(vma->vm_flags & ~SEGMENT_FLAGS);
 }
 
-/* Maps up to a batch of pages; returns how many of them lie behind it now. */
-static unsigned long map_run(struct coppice_task *task, unsigned long addr,
-			     unsigned long pgoff, unsigned long pages,
-			     struct page **batch)
+static unsigned long page_address_in(const struct vm_area_struct *vma, unsigned long pgoff)
 {
-	struct coppice_image *image = task->group->image;
-	unsigned long i, n = min_t(unsigned long, pages, AHEAD_BATCH), left = n;
-	struct vm_area_struct *vma;
-
-	for (i = 0; i < n; i++)
-		batch[i] = coppice_image_page(image, pgoff + i);
-	mmap_read_lock(task->mm);
-	vma = segment_vma(task, addr, n << PAGE_SHIFT, pgoff);
-	/* A page that can't be mapped ahead is a fault later, no error. */
-	if (vma)
-		vm_insert_pages(vma, addr, batch, &left);
-	mmap_read_unlock(task->mm);
-	task->mapped += n - left;
-	return n;
+	return vma->vm_start + ((pgoff - vma->vm_pgoff) << PAGE_SHIFT);
 }
 
-typedef unsigned long (*run_fn)(struct coppice_task *task, unsigned long addr,
-				unsigned long pgoff, unsigned long pages,
-				struct page **batch);
-
-/* First bit from @from on that is set in @bits and, if there is one, not in @skip. */
-static unsigned long run_begin(const unsigned long *bits, const unsigned long *skip,
-			       unsigned long end, unsigned long from)
+/* Where a run from @from on ends: to map a few pages more costs less than to begin another. */
+static unsigned long run_end(const unsigned long *bits, unsigned long from, unsigned long limit)
 {
-	from = find_next_bit(bits, end, from);
-	while (skip && from < end && test_bit(from, skip))
-		from = find_next_bit(bits, end, from + 1);
-	return from;
+	unsigned long stop, next = from;
+
+	do {
+		stop = find_next_zero_bit(bits, limit, next);
+		next = find_next_bit(bits, limit, stop);
+	} while (next < limit && next - stop <= BRIDGE_PAGES);
+	return stop;
 }
 
-static unsigned long run_end(const unsigned long *bits, const unsigned long *skip,
-			     unsigned long end, unsigned long from)
+/* Maps what was touched of pages [from, end) of the image, but no page that is @written. */
+static void map_touched(struct coppice_task *task, struct vm_area_struct *vma,
+			const unsigned long *written, unsigned long from, unsigned long end)
 {
-	unsigned long stop = find_next_zero_bit(bits, end, from);
+	const unsigned long *touched = task->group->hints.touched;
+	unsigned long stop, left;
 
-	return skip ? find_next_bit(skip, stop, from) : stop;
+	for (; (from = find_next_bit(touched, end, from)) < end; from = stop) {
+		stop = from + 1;
+		if (written && test_bit(from, written))
+			continue;
+		stop = run_end(touched, from, written ? find_next_bit(written, end, from) : end);
+		left = stop - from;
+		/* A page that can't be mapped ahead is a fault later, no error. */
+		vm_insert_pages(vma, page_address_in(vma, from),
+				task->group->image->frames + from, &left);
+		task->mapped += stop - from - left;
+	}
 }
 
-/* Calls @fn for the runs of set bits that lie in @seg. */
-static void segment_runs(struct coppice_task *task,
-			 const struct coppice_vseg *seg, const unsigned long *bits,
-			 const unsigned long *skip, run_fn fn, struct page **batch)
+/* The copies are the core mm's own: a write fault without the exception. */
+static void copy_written(struct coppice_task *task, struct vm_area_struct *vma,
+			 unsigned long from, unsigned long end)
 {
-	unsigned long from = seg->pgoff;
-	unsigned long end = from + (seg->len >> PAGE_SHIFT);
-	unsigned long stop;
+	const unsigned long *written = task->group->hints.written;
 
-	for (;;) {
-		from = run_begin(bits, skip, end, from);
-		if (from >= end || fatal_signal_pending(current))
+	for (; (from = find_next_bit(written, end, from)) < end; from++) {
+		if (handle_mm_fault(vma, page_address_in(vma, from), FAULT_FLAG_WRITE, NULL) &
+		    VM_FAULT_ERROR)
 			return;
-		stop = run_end(bits, skip, end, from);
-		from += fn(task,
-			   seg->start + ((from - seg->pgoff) << PAGE_SHIFT),
-			   from, stop - from, batch);
+		task->copied++;
 		cond_resched();
 	}
 }
 
 #define WRITABLE	(PROT_READ | PROT_WRITE)
 
-/* @skip, if any, counts for segments that can be written. */
-static void image_runs(struct coppice_task *task, const unsigned long *bits,
-		       const unsigned long *skip, unsigned int prot, run_fn fn)
+static void prepare_segment(struct coppice_task *task, const struct coppice_vseg *seg)
 {
-	const struct coppice_image *image = task->group->image;
-	struct page **batch;
-	unsigned int i;
+	const struct coppice_hints *hints = &task->group->hints;
+	unsigned long from = seg->pgoff, end = from + (seg->len >> PAGE_SHIFT);
+	bool copy = !task->learner && (seg->prot & WRITABLE) == WRITABLE;
+	struct vm_area_struct *vma;
 
-	batch = kmalloc_array(AHEAD_BATCH, sizeof(*batch), GFP_KERNEL);
-	if (!batch)
+	/* What was written was touched. */
+	if (find_next_bit(hints->touched, end, from) >= end)
 		return;
-	for (i = 0; i < image->nr_segs; i++) {
-		const struct coppice_vseg *seg = &image->segs[i];
-
-		if (!seg->anon && (seg->prot & prot) == prot)
-			segment_runs(task, seg, bits,
-				     (seg->prot & WRITABLE) == WRITABLE ? skip : NULL,
-				     fn, batch);
-	}
-	kfree(batch);
+	vma = segment_vma(task, seg->start, seg->len, from);
+	if (!vma)
+		return;
+	if (copy)
+		copy_written(task, vma, from, end);
+	map_touched(task, vma, copy ? hints->written : NULL, from, end);
 }
 
 /**
- * coppice_map_ahead() - map the pages that earlier tasks touched as they started
+ * coppice_map_ahead() - spare a task the faults that every start takes
  * @task: entering, its segments are mapped
  *
- * Costs page tables for those pages only, and spares a fault for each. Not those
- * that coppice_copy_ahead() will copy.
+ * Maps the pages that earlier tasks touched as they started, and copies those that each
+ * of them wrote; not for a learner, which shows what it writes by itself. Costs page
+ * tables for those pages only.
  *
  * Context: may sleep; takes the mmap lock.
  */
 void coppice_map_ahead(struct coppice_task *task)
 {
-	struct coppice_group *group = task->group;
+	const struct coppice_image *image = task->group->image;
+	unsigned int i;
 
-	image_runs(task, group->hints.touched,
-		   task->learner ? NULL : group->hints.written, PROT_READ, map_run);
-	atomic64_add(task->mapped, &group->mapped);
-}
-
-static unsigned long copy_run(struct coppice_task *task, unsigned long addr,
-			      unsigned long pgoff, unsigned long pages,
-			      struct page **batch)
-{
-	unsigned long n = min_t(unsigned long, pages, AHEAD_BATCH);
-	int i, got = get_user_pages_fast(addr, n, FOLL_WRITE, batch);
-
-	for (i = 0; i < got; i++)
-		put_page(batch[i]);
-	if (got > 0)
-		task->copied += got;
-	return n;
-}
-
-/**
- * coppice_copy_ahead() - copy the pages that every earlier task wrote as it started
- * @task: entering, its segments are mapped
- *
- * The copies are the core mm's own: a write fault without the exception. Not
- * for a learner, which shows what it writes by itself.
- *
- * Context: may sleep; takes the mmap lock.
- */
-void coppice_copy_ahead(struct coppice_task *task)
-{
-	struct coppice_group *group = task->group;
-
-	if (task->learner)
-		return;
+	mmap_read_lock(task->mm);
 	task->copying = true;
-	image_runs(task, group->hints.written, NULL, WRITABLE, copy_run);
+	for (i = 0; i < image->nr_segs && !fatal_signal_pending(current); i++)
+		if (!image->segs[i].anon && (image->segs[i].prot & PROT_READ))
+			prepare_segment(task, &image->segs[i]);
 	task->copying = false;
-	atomic64_add(task->copied, &group->copied);
+	mmap_read_unlock(task->mm);
+	atomic64_add(task->mapped, &task->group->mapped);
+	atomic64_add(task->copied, &task->group->copied);
 }

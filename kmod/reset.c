@@ -33,7 +33,6 @@ struct reset {
 	struct file *file;	/* for segments to be mapped anew; made when needed */
 	unsigned int nr;
 	unsigned long addrs[RESET_BATCH];
-	struct page *pages[RESET_BATCH];
 };
 
 static const char no_memory[] =
@@ -107,7 +106,7 @@ static void drop_collected(struct reset *reset, struct vm_area_struct *vma)
 			if (reset->addrs[i + n] != addr + n * PAGE_SIZE)
 				break;
 		coppice_zap(vma, addr, n << PAGE_SHIFT);
-		coppice_map_again(vma, addr, reset->pages, n);
+		coppice_map_again(vma, addr, n);
 	}
 }
 

@@ -40,7 +40,6 @@ struct reshare {
 	u64 given_back;
 	unsigned int nr;
 	struct candidate candidates[RESHARE_BATCH];
-	struct page *pages[RESHARE_BATCH];
 	unsigned long src[RESHARE_BATCH];
 	unsigned long dst[RESHARE_BATCH];
 };
@@ -108,7 +107,7 @@ static void give_back(struct reshare *rs, struct vm_area_struct *vma,
 	struct coppice_task *task = vma->vm_private_data;
 
 	coppice_zap(vma, addr, nr << PAGE_SHIFT);
-	coppice_map_again(vma, addr, rs->pages, nr);
+	coppice_map_again(vma, addr, nr);
 	rs->given_back += nr;
 	task->given_back += nr;
 	atomic64_add(nr, &rs->group->given_back);
