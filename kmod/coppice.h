@@ -142,6 +142,7 @@ struct coppice_image {
  * struct coppice_hints - what a start of a group's tasks touches and writes
  * @touched: bit per page of the image: map it ahead. Atomic bit operations
  * @written: bit per page: copy it ahead. Changed under @lock
+ * @changed: bit per page: a reset found it changed before. Atomic bit operations
  * @lock: serialises learning from tasks that are ready
  * @learned: tasks learned from; protected by @lock, read without
  *
@@ -151,6 +152,7 @@ struct coppice_image {
 struct coppice_hints {
 	unsigned long *touched;
 	unsigned long *written;
+	unsigned long *changed;
 	struct mutex lock;	/* written, learned */
 	unsigned int learned;
 };
@@ -338,16 +340,17 @@ void coppice_vma_close(struct vm_area_struct *vma);
 struct file *coppice_map_file(struct coppice_task *task);
 void coppice_map_file_done(struct file *file);
 int coppice_map_segment(const struct coppice_vseg *seg, struct file *file);
-bool coppice_map_intact(struct coppice_task *task, const struct coppice_vseg *seg);
+struct vm_area_struct *coppice_map_intact(struct coppice_task *task,
+					  const struct coppice_vseg *seg);
 int coppice_map_segments(struct coppice_task *task, struct file *file);
 void coppice_map_ahead(struct coppice_task *task);
 struct vm_area_struct *coppice_vma_next(struct mm_struct *mm, unsigned long addr,
 					const struct coppice_group *group);
 void coppice_map_again(struct vm_area_struct *vma, unsigned long addr, unsigned long nr);
 
-/* walk.c: @page is NULL for a page that is not in memory */
-typedef int (*coppice_private_fn)(struct page *page, unsigned long addr,
-				  unsigned long pgoff, void *data);
+/* walk.c: @pte maps a private page or, if it is not present, says where it is */
+typedef int (*coppice_private_fn)(pte_t pte, unsigned long addr, unsigned long pgoff,
+				  void *data);
 int coppice_walk_private(struct vm_area_struct *vma, unsigned long from,
 			 coppice_private_fn fn, void *data);
 
@@ -356,6 +359,12 @@ struct coppice_usage {
 	u64 copied;	/* the task's own in their place */
 	u64 swapped;	/* of the latter, not in memory */
 };
+
+/* Is the caller the only one that runs in this memory? Under the mmap lock. */
+static inline bool coppice_runs_alone(const struct mm_struct *mm)
+{
+	return current->mm == mm && atomic_read(&mm->mm_users) == 1;
+}
 
 int coppice_usage(struct coppice_group *group, struct mm_struct *mm,
 		  struct coppice_usage *usage);

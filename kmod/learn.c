@@ -17,8 +17,7 @@
 
 #include "coppice.h"
 
-static int note_written(struct page *page, unsigned long addr,
-			unsigned long pgoff, void *data)
+static int note_written(pte_t pte, unsigned long addr, unsigned long pgoff, void *data)
 {
 	__set_bit(pgoff, data);
 	return 0;
@@ -104,7 +103,8 @@ int coppice_hints_init(struct coppice_hints *hints, unsigned long pages)
 	mutex_init(&hints->lock);
 	hints->touched = kvzalloc(size, GFP_KERNEL_ACCOUNT);
 	hints->written = kvzalloc(size, GFP_KERNEL_ACCOUNT);
-	return hints->touched && hints->written ? 0 : -ENOMEM;
+	hints->changed = kvzalloc(size, GFP_KERNEL_ACCOUNT);
+	return hints->touched && hints->written && hints->changed ? 0 : -ENOMEM;
 }
 
 /**
@@ -115,4 +115,5 @@ void coppice_hints_free(struct coppice_hints *hints)
 {
 	kvfree(hints->touched);
 	kvfree(hints->written);
+	kvfree(hints->changed);
 }

@@ -10,6 +10,7 @@
 #include <linux/anon_inodes.h>
 #include <linux/bitops.h>
 #include <linux/fs.h>
+#include <linux/mempolicy.h>
 #include <linux/mman.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
@@ -101,21 +102,25 @@ static void count_fault(struct coppice_task *task, struct vm_fault *vmf)
 	trace_coppice_fault(task, vmf->address, vmf->flags & FAULT_FLAG_WRITE);
 }
 
+static void note_touched(struct coppice_hints *hints, unsigned long pgoff)
+{
+	if (!test_bit(pgoff, hints->touched))
+		set_bit(pgoff, hints->touched);
+}
+
 static vm_fault_t segment_fault(struct vm_fault *vmf)
 {
 	struct coppice_task *task = vmf->vma->vm_private_data;
-	unsigned long *touched = task->group->hints.touched;
 	bool around = false;
 	struct page *page;
 
 	page = coppice_image_page(task->group->image, vmf->pgoff);
 	if (!page)
 		return VM_FAULT_SIGBUS;
-	if (READ_ONCE(task->ready)) {
-		around = !(vmf->flags & FAULT_FLAG_WRITE) && map_around(task, vmf);
-	} else if (!test_bit(vmf->pgoff, touched)) {
-		set_bit(vmf->pgoff, touched);
-	}
+	if (!READ_ONCE(task->ready))
+		note_touched(&task->group->hints, vmf->pgoff);
+	else if (!(vmf->flags & FAULT_FLAG_WRITE))
+		around = map_around(task, vmf);
 	count_fault(task, vmf);
 	if (around)
 		return VM_FAULT_NOPAGE;
@@ -286,25 +291,42 @@ static struct vm_area_struct *segment_vma(struct coppice_task *task,
 #define SEGMENT_FLAGS	(VM_READ | VM_WRITE | VM_EXEC | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | \
 			 VM_MIXEDMAP | VM_DONTEXPAND | VM_NORESERVE | VM_ACCOUNT | VM_SOFTDIRTY)
 
+/* The mapping at an address if it is anonymous, and no name or file tells of its past. */
+static struct vm_area_struct *anonymous_vma(struct coppice_task *task, unsigned long addr)
+{
+	struct vm_area_struct *vma = find_vma(task->mm, addr);
+
+	if (!vma || !vma_is_anonymous(vma) || vma->vm_file || coppice_vma_named(vma))
+		return NULL;
+	return vma;
+}
+
 /**
- * coppice_map_intact() - is a segment mapped as it was when the task entered?
+ * coppice_map_intact() - the mapping of a segment, if it is as when the task entered
  * @task: current's
- * @seg: with pages, of its image
+ * @seg: of its image
  *
- * Not if it was split, moved, given another protection, advised or locked.
+ * It is not if it was split, moved, given another protection, advised or locked. What is in
+ * it is another question.
  *
  * Context: under the mmap lock.
+ * Return: the VMA, or NULL.
  */
-bool coppice_map_intact(struct coppice_task *task, const struct coppice_vseg *seg)
+struct vm_area_struct *coppice_map_intact(struct coppice_task *task,
+					  const struct coppice_vseg *seg)
 {
-	struct vm_area_struct *vma = segment_vma(task, seg->start, seg->len, seg->pgoff);
-	unsigned long prot;
+	struct vm_area_struct *vma;
 
-	if (!vma || vma->vm_end - vma->vm_start != seg->len)
-		return false;
-	prot = calc_vm_prot_bits(seg->prot, 0);
-	return (vma->vm_flags & (VM_READ | VM_WRITE | VM_EXEC)) == prot &&
-	       !(vma->vm_flags & ~SEGMENT_FLAGS);
+	if (seg->anon)
+		vma = anonymous_vma(task, seg->start);
+	else
+		vma = segment_vma(task, seg->start, seg->len, seg->pgoff);
+	if (!vma || vma->vm_start != seg->start || vma->vm_end - vma->vm_start != seg->len)
+		return NULL;
+	if ((vma->vm_flags & VM_ACCESS_FLAGS) != calc_vm_prot_bits(seg->prot, 0) ||
+	    (vma->vm_flags & ~SEGMENT_FLAGS) || vma_policy(vma))
+		return NULL;
+	return vma;
 }
 
 static unsigned long page_address_in(const struct vm_area_struct *vma, unsigned long pgoff)

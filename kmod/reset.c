@@ -2,13 +2,15 @@
 /*
  * Reset: a task is again what it was when it entered.
  *
- * What is mapped as the image has it stays mapped, and only its private pages go,
- * so the cost follows what the task has changed. All else is unmapped or
- * mapped anew. Like enter, it refuses first and kills the caller if it fails later.
+ * What is mapped as the image has it stays mapped. Of its private pages those that the
+ * task will write again are overwritten with the image's content, the others go: so the
+ * cost follows what the task has changed. All else is unmapped or mapped anew. Like enter, it
+ * refuses first and kills the caller if it fails later.
  */
 #include <linux/anon_inodes.h>
 #include <linux/completion.h>
 #include <linux/elf.h>
+#include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/ptrace.h>
@@ -31,8 +33,12 @@
 struct reset {
 	struct coppice_task *task;
 	struct file *file;	/* for segments to be mapped anew; made when needed */
+	bool afresh;		/* which pages events write is to be learned anew */
+	bool alone;		/* nobody else runs in the memory; under the mmap lock */
+	unsigned long next;	/* where a batch ended */
+	unsigned int overwritten;
 	unsigned int nr;
-	unsigned long addrs[RESET_BATCH];
+	unsigned long addrs[RESET_BATCH];	/* of pages to be dropped */
 };
 
 static const char no_memory[] =
@@ -83,14 +89,69 @@ static int clear_gaps(const struct coppice_task *task)
 	return clear_gap(task->mm, from, TASK_SIZE);
 }
 
-static int collect(struct page *page, unsigned long addr, unsigned long pgoff,
-		   void *data)
+/*
+ * Will the task write to the page again? Starts do, or events: it was changed before. One
+ * reset in some finds out anew about the latter, so that the memory of a task is
+ * not for ever what the largest of its events took.
+ */
+static bool written_again(const struct reset *reset, unsigned long pgoff)
+{
+	const struct coppice_hints *hints = &reset->task->group->hints;
+
+	if (test_bit(pgoff, hints->written))
+		return true;
+	if (test_bit(pgoff, hints->changed))
+		return !reset->afresh;
+	set_bit(pgoff, hints->changed);
+	return false;
+}
+
+/*
+ * Give a private page the image's content in place: if it were taken away, the next event
+ * would have it copied again. Under the page table's lock. Who else could notice?
+ *
+ * 1. Whoever shares the page, by fork or KSM: where a page is shared no page table entry is
+ *    writable, the first to write gets a copy. This one is writable, and was written through.
+ *    So the task could do by stores what is done here, and nobody can rely on it not
+ *    to; a clean copy of the old content in the swap, or soft-dirty bits that miss this, can't be.
+ * 2. Whoever holds a reference: a device's or io_uring's pin, a page in a pipe, an access
+ *    of another process under way. They may read the page later, and must find what they took
+ *    it for, or write to it what belongs to the last event. So the page table's reference
+ *    has to be the only one. A page in the swap cache, isolated, or in a batch on its way
+ *    to the LRU lists has one more, and goes.
+ * 3. Whoever takes a reference now: through the page tables of this mm only its own threads
+ *    can without the mmap lock, and the caller is the only one (coppice_runs_alone()). Who comes
+ *    from the LRU lists wants to unmap the page, waits for this lock, and finds the new content.
+ * 4. Whoever follows page tables by notifiers, or works on the mm from outside, writes to an
+ *    address, whatever page is there: for that it makes no difference.
+ *
+ * Nothing is unmapped and no right changes, so there is nothing to flush in TLBs.
+ */
+static bool overwrite(const struct reset *reset, pte_t pte, unsigned long pgoff)
+{
+	struct page *page;
+
+	if (!reset->alone || !pte_present(pte) || !pte_write(pte) || !pte_dirty(pte))
+		return false;
+	page = pte_page(pte);
+	if (PageCompound(page) || page_ref_count(page) != 1)
+		return false;
+	copy_highpage(page, coppice_image_page(reset->task->group->image, pgoff));
+	flush_dcache_page(page);
+	return true;
+}
+
+static int restore_page(pte_t pte, unsigned long addr, unsigned long pgoff, void *data)
 {
 	struct reset *reset = data;
 
-	if (reset->nr == RESET_BATCH)
+	reset->next = addr;
+	if (reset->nr + reset->overwritten == RESET_BATCH)
 		return -ENOSPC;
-	reset->addrs[reset->nr++] = addr;
+	if (written_again(reset, pgoff) && overwrite(reset, pte, pgoff))
+		reset->overwritten++;
+	else
+		reset->addrs[reset->nr++] = addr;
 	return 0;
 }
 
@@ -106,23 +167,22 @@ static void drop_collected(struct reset *reset, struct vm_area_struct *vma)
 			if (reset->addrs[i + n] != addr + n * PAGE_SIZE)
 				break;
 		coppice_zap(vma, addr, n << PAGE_SHIFT);
-		coppice_map_again(vma, addr, n);
 	}
 }
 
-static void drop_private(struct reset *reset, struct vm_area_struct *vma)
+/* What is dropped is not mapped again: who wrote to it once will most likely write first. */
+static void restore_private(struct reset *reset, struct vm_area_struct *vma)
 {
-	unsigned long from = vma->vm_start;
 	int more;
 
+	reset->next = vma->vm_start;
 	do {
 		reset->nr = 0;
-		more = coppice_walk_private(vma, from, collect, reset);
+		reset->overwritten = 0;
+		more = coppice_walk_private(vma, reset->next, restore_page, reset);
 		drop_collected(reset, vma);
-		if (more)
-			from = reset->addrs[reset->nr - 1] + PAGE_SIZE;
 		cond_resched();
-	} while (more && from < vma->vm_end);
+	} while (more);
 }
 
 static int map_anew(struct reset *reset, const struct coppice_vseg *seg)
@@ -144,17 +204,18 @@ static int map_anew(struct reset *reset, const struct coppice_vseg *seg)
 static int restore_segment(struct reset *reset, const struct coppice_vseg *seg)
 {
 	struct mm_struct *mm = reset->task->mm;
-	bool intact = false;
+	struct vm_area_struct *vma;
 
-	if (!seg->anon) {
-		/* For writing: a VMA's own lock would let faults in beside the read lock. */
-		mmap_write_lock(mm);
-		intact = coppice_map_intact(reset->task, seg);
-		if (intact)
-			drop_private(reset, find_vma(mm, seg->start));
-		mmap_write_unlock(mm);
-	}
-	return intact ? 0 : map_anew(reset, seg);
+	/* For writing: a VMA's own lock would let faults in beside the read lock. */
+	mmap_write_lock(mm);
+	reset->alone = coppice_runs_alone(mm);
+	vma = coppice_map_intact(reset->task, seg);
+	if (vma && seg->anon)
+		coppice_zap(vma, seg->start, seg->len);
+	else if (vma)
+		restore_private(reset, vma);
+	mmap_write_unlock(mm);
+	return vma ? 0 : map_anew(reset, seg);
 }
 
 static int restore_segments(struct reset *reset)
@@ -192,12 +253,14 @@ static void restore_home(const struct coppice_task *task)
 
 static int restore_memory(struct reset *reset)
 {
-	int err = clear_gaps(reset->task) ?: restore_segments(reset);
+	int err = clear_gaps(reset->task);
 
-	if (reset->file)
-		coppice_map_file_done(reset->file);
+	/* First: a zap puts pages that were just copied on the lists, see overwrite(). */
 	if (!err)
 		restore_home(reset->task);
+	err = err ?: restore_segments(reset);
+	if (reset->file)
+		coppice_map_file_done(reset->file);
 	return err;
 }
 
@@ -231,6 +294,7 @@ static long reset_task(struct coppice_task *task, const char **why)
 	if (!reset)
 		return -ENOMEM;
 	reset->task = task;
+	reset->afresh = task->resets % COPPICE_LEARN_EVERY == COPPICE_LEARN_EVERY - 1;
 	err = restore_memory(reset);
 	kfree(reset);
 	if (err) {

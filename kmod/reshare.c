@@ -44,12 +44,15 @@ struct reshare {
 	unsigned long dst[RESHARE_BATCH];
 };
 
-static int collect(struct page *page, unsigned long addr, unsigned long pgoff,
-		   void *data)
+static int collect(pte_t pte, unsigned long addr, unsigned long pgoff, void *data)
 {
 	struct reshare *rs = data;
+	struct page *page;
 
-	if (!page || PageCompound(page))
+	if (!pte_present(pte))
+		return 0;
+	page = pte_page(pte);
+	if (PageCompound(page))
 		return 0;
 	if (rs->nr == RESHARE_BATCH)
 		return -ENOSPC;
@@ -176,12 +179,6 @@ static unsigned long reshare_vma(struct reshare *rs, struct vm_area_struct *vma,
 	return next;
 }
 
-/* Is the caller the only one that runs in this memory? */
-static bool runs_alone(struct mm_struct *mm)
-{
-	return current->mm == mm && atomic_read(&mm->mm_users) == 1;
-}
-
 /* 1: done with a batch, *@addr is where to go on. 0: there is no more. */
 static int reshare_batch(struct reshare *rs, unsigned long *addr, const char **why)
 {
@@ -191,7 +188,7 @@ static int reshare_batch(struct reshare *rs, unsigned long *addr, const char **w
 		*why = "The call was interrupted by a fatal signal: what was given back stays so";
 		return -EINTR;
 	}
-	rs->alone = runs_alone(rs->mm);
+	rs->alone = coppice_runs_alone(rs->mm);
 	vma = coppice_vma_next(rs->mm, *addr, rs->group);
 	if (vma && (rs->alone || COPPICE_CAN_SECLUDE))
 		*addr = reshare_vma(rs, vma, max(*addr, vma->vm_start));

@@ -20,17 +20,11 @@ struct walk {
 static int walk_pte(pte_t *ptep, unsigned long addr, void *data)
 {
 	const struct walk *walk = data;
-	struct page *page = NULL;
 	pte_t pte = ptep_get(ptep);
 
-	if (pte_none(pte))
+	if (pte_none(pte) || (pte_present(pte) && !PageAnon(pte_page(pte))))
 		return 0;
-	if (pte_present(pte)) {
-		page = pte_page(pte);
-		if (!PageAnon(page))
-			return 0;
-	}
-	return walk->fn(page, addr, linear_page_index(walk->vma, addr), walk->data);
+	return walk->fn(pte, addr, linear_page_index(walk->vma, addr), walk->data);
 }
 
 static int count_pte(pte_t *ptep, unsigned long addr, void *data)

@@ -41,6 +41,16 @@ static inline void coppice_zap(struct vm_area_struct *vma, unsigned long addr,
 #endif
 }
 
+/* Has an anonymous mapping a name, which prctl() gives it? */
+static inline bool coppice_vma_named(const struct vm_area_struct *vma)
+{
+#ifdef CONFIG_ANON_VMA_NAME
+	return vma->anon_name;
+#else
+	return false;
+#endif
+}
+
 /* How many page table entries map a page that is no part of a larger one. */
 static inline int coppice_page_mapcount(struct page *page)
 {

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,6 +27,10 @@
 
 #define BYTES (STAGE_PAGES * STAGE_PAGE)
 #define RESETS 200
+/* One reset in so many finds out anew what is changed: COPPICE_LEARN_EVERY. */
+#define AFRESH 16
+#define PAGEMAP_FILE	(1ULL << 61)
+#define PAGEMAP_PRESENT	(1ULL << 63)
 
 /* How often this task has been here, this time included. */
 static int round_of(const char *path)
@@ -129,8 +134,30 @@ static void handler(int sig)
 {
 }
 
-/* Everywhere that a program can leave something. */
-static void do_much(char **argv)
+/* The mapping around an address. */
+static bool find_mapping(unsigned long at, unsigned long *start, unsigned long *end)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	bool found = false;
+	char line[512];
+
+	while (!found && fgets(line, sizeof(line), maps))
+		found = sscanf(line, "%lx-%lx", start, end) == 2 && at >= *start && at < *end;
+	fclose(maps);
+	return found;
+}
+
+/* Fresh memory of the image, which it needs no pages for: the rest of the stack. */
+static void name_stack(void)
+{
+	unsigned long start, end;
+
+	if (find_mapping((unsigned long)__builtin_frame_address(0) - 400000, &start, &end))
+		prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, start, end - start, "left behind");
+}
+
+/* Everywhere that a program can leave something without another mapping of the image. */
+static void hide_everywhere(char **argv)
 {
 	unsigned char *made;
 	int i;
@@ -144,8 +171,13 @@ static void do_much(char **argv)
 	made = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	hide(made + 4000);
 	hide_on_stack();
+	name_stack();
 	if (strlen(argv[2]) > SECRET)
 		hide(argv[2]);
+}
+
+static void rearrange(void)
+{
 	mprotect((void *)stage_text, BYTES, PROT_READ | PROT_WRITE);
 	hide((void *)(stage_text + 8192));
 	munmap(stage_mapping, 3 * STAGE_PAGE);
@@ -231,24 +263,10 @@ static bool noted(const char *path, unsigned long layout, int free)
 	return !strcmp(text, now);
 }
 
-/* argv[2]: the file that counts, with a name long enough to hide something in. */
-static int play_secret(int argc, char **argv)
+static int what_is_left(const char *path, unsigned long layout)
 {
-	unsigned long layout = layout_sum();
-	const char *found;
-	char path[200];
+	const char *found = find_secret();
 
-	snprintf(path, sizeof(path), "%s.layout", argv[2]);
-	if (round_of(argv[2]) == 1) {
-		note(path, layout, lowest_free());
-		do_much(argv);
-		if (!find_secret())
-			return 2;
-		leave_much_behind();
-		coppice_reset();
-		return 3;
-	}
-	found = find_secret();
 	if (found) {
 		fprintf(stderr, "# the secret is in %s", found);
 		return 4;
@@ -258,6 +276,34 @@ static int play_secret(int argc, char **argv)
 	if (!kernel_state_clean())
 		return 6;
 	return noted(path, layout, lowest_free()) ? 0 : 7;
+}
+
+/*
+ * argv[2]: the file that counts, with a name long enough to hide something in. The first
+ * reset has segments to map anew, the second drops pages, the third overwrites them.
+ */
+#define SECRETS 3
+
+static int play_secret(int argc, char **argv)
+{
+	unsigned long layout = layout_sum();
+	int count = round_of(argv[2]), left;
+	char path[200];
+
+	snprintf(path, sizeof(path), "%s.layout", argv[2]);
+	left = count > 1 ? what_is_left(path, layout) : 0;
+	if (left || count > SECRETS)
+		return left;
+	if (count == 1)
+		note(path, layout, lowest_free());
+	hide_everywhere(argv);
+	if (count == 1)
+		rearrange();
+	if (!find_secret())
+		return 2;
+	leave_much_behind();
+	coppice_reset();
+	return 3;
 }
 
 static void *wait_for_ever(void *data)
@@ -315,6 +361,119 @@ static int play_parent(int argc, char **argv)
 	return 4;
 }
 
+/* Pages of [at, at + BYTES) that are the caller's own. */
+static int private_pages(const void *at)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC), nr = 0;
+	uint64_t entries[STAGE_PAGES];
+	size_t i;
+
+	if (pread(fd, entries, sizeof(entries), (uintptr_t)at / STAGE_PAGE * 8) != sizeof(entries))
+		return -1;
+	close(fd);
+	for (i = 0; i < STAGE_PAGES; i++)
+		nr += (entries[i] & PAGEMAP_PRESENT) && !(entries[i] & PAGEMAP_FILE);
+	return nr;
+}
+
+/*
+ * What was changed once goes, what was changed before stays, all but what was copied by
+ * another processor a moment ago; and every sixteenth time all of it goes.
+ */
+static int play_changed(int argc, char **argv)
+{
+	int count = round_of(argv[2]), left = private_pages(stage_mapping);
+
+	if (!stage_intact())
+		return 2;
+	if (count == 2 || count == AFRESH + 1) {
+		if (left)
+			return 3;
+	} else if (count > 1 && left < (int)STAGE_PAGES / 2) {
+		return 4;
+	}
+	if (count > AFRESH)
+		return 0;
+	stage_scribble();
+	coppice_reset();
+	return 5;
+}
+
+static int child_status(void)
+{
+	int status;
+
+	return wait(&status) > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : 99;
+}
+
+static bool all(const unsigned char *prop, unsigned char byte, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len && prop[i] == byte; i++)
+		;
+	return i == len;
+}
+
+/* In a child: until the parent's end is closed, by its reset. */
+static void wait_for_reset(int go[2])
+{
+	char byte;
+
+	close(go[1]);
+	if (read(go[0], &byte, 1))
+		_exit(5);
+}
+
+/* As "parent", of pages that a reset overwrites where nobody else has them. */
+static int play_parent_again(int argc, char **argv)
+{
+	int count = round_of(argv[2]), go[2];
+
+	if (!stage_intact())
+		return 2;
+	if (count == 3)
+		return child_status();
+	stage_scribble();
+	if (count == 2) {
+		if (pipe(go))
+			return 3;
+		if (!fork()) {
+			wait_for_reset(go);
+			_exit(!all(stage_data, 0xee, BYTES) || !all(stage_mapping, 0xdd, BYTES));
+		}
+		/* A copy for the parent alone, beside what the child has. */
+		memset(stage_data, 0xcc, BYTES / 2);
+	}
+	coppice_reset();
+	return 4;
+}
+
+/* A pipe that the pages were given to has what they held then. */
+static int play_piped(int argc, char **argv)
+{
+	struct iovec iov = { stage_mapping, 2 * STAGE_PAGE };
+	static unsigned char copy[2 * STAGE_PAGE];
+	int count = round_of(argv[2]), go[2], data[2];
+
+	if (!stage_intact())
+		return 2;
+	if (count == 3)
+		return child_status();
+	if (count == 2 && (pipe(go) || pipe(data)))
+		return 3;
+	if (count == 2 && !fork()) {
+		wait_for_reset(go);
+		_exit(read(data[0], copy, sizeof(copy)) != sizeof(copy) ||
+		      !all(copy, 0xdd, sizeof(copy)));
+	}
+	stage_scribble();
+	if (count == 2 && vmsplice(data[1], &iov, 1, 0) != sizeof(copy))
+		return 4;
+	coppice_reset();
+	return 5;
+}
+
 static int play_many(int argc, char **argv)
 {
 	int count = round_of(argv[2]);
@@ -364,6 +523,9 @@ const struct role roles[] = {
 	{ "threads", play_threads },
 	{ "forked", play_forked },
 	{ "parent", play_parent },
+	{ "changed", play_changed },
+	{ "parent again", play_parent_again },
+	{ "piped", play_piped },
 	{ "many", play_many },
 	{ "outside", play_outside },
 	{ "stopped", play_stopped },
@@ -402,6 +564,9 @@ PLAY(nothing_is_left, "secret")
 PLAY(threads_are_refused, "threads")
 PLAY(forks_are_refused, "forked")
 PLAY(children_keep_what_they_have, "parent")
+PLAY(what_is_changed_again_stays, "changed")
+PLAY(children_keep_what_is_changed_again, "parent again")
+PLAY(pipes_keep_what_they_have, "piped")
 
 TEST_F_TIMEOUT(reset, many_times, 300)
 {
