@@ -78,16 +78,20 @@ static bool same(struct vm_area_struct *vma, unsigned long addr, struct page *pa
 /*
  * Has the page no references but those of page tables, of the swap cache, of a
  * batch on its way to the LRU lists (which is why it isn't on one), and ours? The
- * flag is read last: a page that leaves the batch in between counts as used.
+ * flag is read before and after the count: who puts the page on a list or takes it
+ * off in between has a reference of which it can't be said if it was counted.
  */
 static bool unused(struct page *page)
 {
 	struct folio *folio = page_folio(page);
-	int refs = folio_ref_count(folio);
-	int known = coppice_page_mapcount(page) + folio_test_swapcache(folio) + 1;
+	bool listed = folio_test_lru(folio);
+	int refs, known;
 
-	smp_rmb();	/* the count before the flag, see above */
-	return refs == known + !folio_test_lru(folio);
+	smp_rmb();	/* the flag before the count, see above */
+	refs = folio_ref_count(folio);
+	known = coppice_page_mapcount(page) + folio_test_swapcache(folio) + 1;
+	smp_rmb();	/* the count before the flag */
+	return listed == folio_test_lru(folio) && refs == known + !listed;
 }
 
 static void compare(struct reshare *rs, struct vm_area_struct *vma)
