@@ -40,7 +40,7 @@ static void __attribute__((noreturn)) child(const struct task_start *start)
 	struct launch launch = *start->launch;
 	struct error err = {};
 
-	spawn_reset_signals();
+	/* Signals are blocked, and what resumes says what is to become of each. */
 	if (!arrange_descriptors(&launch.fd, start->event, &err) &&
 	    !user_become(start->user, &err))
 		(void)!launch_enter(&launch, &err);

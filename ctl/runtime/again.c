@@ -67,9 +67,9 @@ static void restore_args(const struct coppice_task_args *args)
 {
 	const char *from = (const char *)(args - 1);
 	char *to = (char *)from - args->region;
-	uint64_t len = args->region;
+	uint64_t words = args->region / sizeof(uint64_t);	/* of whole pages */
 
-	__asm__ volatile("rep movsb" : "+S"(from), "+D"(to), "+c"(len) : : "memory");
+	__asm__ volatile("rep movsq" : "+S"(from), "+D"(to), "+c"(words) : : "memory");
 }
 
 void coppice_begin_again(const struct coppice_task_args *args)
