@@ -22,7 +22,6 @@
 
 #define BYTES (STAGE_PAGES * STAGE_PAGE)
 #define GROUPS 2
-#define WARM_UP 500	/* cycles that fill caches and lists of free memory */
 
 static unsigned int number(const char *name, unsigned int otherwise)
 {
@@ -157,14 +156,8 @@ static int play_stress(int argc, char **argv)
 	return 0;
 }
 
-static int play_leave(int argc, char **argv)
-{
-	return stage_data[0] == template_byte(0) ? 0 : 1;
-}
-
 const struct role roles[] = {
 	{ "stress", play_stress },
-	{ "leave", play_leave },
 	{}
 };
 
@@ -273,78 +266,6 @@ TEST_F_TIMEOUT(stress, everything_at_once, 3000)
 	TH_LOG("%d tasks", started);
 	if (bad)
 		backend_kernel.task_each(NULL, kill_task, NULL, &self->err);
-}
-
-static void set(const char *path, const char *value)
-{
-	FILE *file = fopen(path, "we");
-
-	if (!file)
-		return;
-	fputs(value, file);
-	fclose(file);
-}
-
-/* In KiB, nothing of it held back: not by caches, by lists of each processor, by counters. */
-static int64_t free_memory(void)
-{
-	FILE *file = fopen("/proc/meminfo", "re");
-	unsigned long kilobytes = 0;
-	char line[128];
-
-	set("/proc/sys/vm/drop_caches", "3");
-	set("/proc/sys/vm/stat_refresh", "1");
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "MemFree: %lu", &kilobytes) == 1)
-			break;
-	fclose(file);
-	return kilobytes;
-}
-
-/* What is missing of @before, once it is less than @limit: the kernel frees in its own time. */
-static int64_t missing(int64_t before, int64_t limit)
-{
-	int64_t now = 0;
-	int i;
-
-	for (i = 0; i < 40; i++) {
-		now = before - free_memory();
-		if (now < limit)
-			break;
-		usleep(250000);
-	}
-	return now;
-}
-
-/* As often as it takes for a page lost each time to be seen; the debug kernel has kmemleak. */
-static unsigned int default_cycles(void)
-{
-	const char *kernel = getenv("COPPICE_KERNEL");
-
-	return kernel && !strcmp(kernel, "debug") ? 100 : 1500;
-}
-
-TEST_F_TIMEOUT(stress, coming_and_going_loses_no_page, 3000)
-{
-	unsigned int cycles = number("STRESS_CYCLES", default_cycles()), i;
-	int64_t before = 0, lost, limit = cycles * 4 * 7 / 10;
-	struct store_info info, then;
-
-	set("/proc/sys/vm/percpu_pagelist_high_fraction", "100000");
-	for (i = 0; i < cycles + WARM_UP; i++) {
-		/* The first ones fill caches. */
-		if (i == WARM_UP) {
-			before = free_memory();
-			ASSERT_EQ(0, backend_kernel.status(&then, &self->err));
-		}
-		ASSERT_EQ(0, stage_play("stage", "leave", NULL));
-	}
-	ASSERT_EQ(0, backend_kernel.status(&info, &self->err));
-	EXPECT_EQ(then.store_pages, info.store_pages);
-	lost = missing(before, limit);
-	TH_LOG("%lld KiB less after %u cycles", (long long)lost, cycles);
-	if (cycles >= 1000)
-		EXPECT_GT(limit, lost);
 }
 
 int main(int argc, char **argv)
