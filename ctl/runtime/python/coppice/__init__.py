@@ -14,7 +14,7 @@ import os
 import sys
 
 __all__ = ["checkpoint", "after_restore", "ready", "defer_ready", "is_task", "is_template",
-           "reshare", "reset", "idle"]
+           "seal", "reshare", "reset", "idle"]
 
 # How often a template goes through what each task will: CPython writes to the code of a
 # function the first times that it runs (counters, specialised instructions). Written in
@@ -70,6 +70,31 @@ def ready():
         _lib.coppice_ready()
 
 
+def seal():
+    """What there is now lies apart from what is made later: see coppice_seal_heap() in coppice.h.
+
+    For templates, after what several of them have in common is loaded; checkpoint() does it again.
+    """
+    if not is_template():
+        return
+    from . import instructions
+    # Garbage would be carried into every task, and a later collection would write to
+    # every object's header: collect once, then take what is left out of it.
+    gc.collect()
+    instructions.note()
+    gc.freeze()
+    _lib.coppice_seal_heap()
+
+
+def before_warming():
+    """
+    Types' lookups are cached, with a reference to each name. Those of a template that loads its function are
+    no task's, which would put its own in their places and give the references back.
+    """
+    if is_template():
+        sys._clear_type_cache()
+
+
 def reshare():
     """Give back private pages that equal the image's: (pages compared, given back)."""
     compared, given_back = ctypes.c_uint64(), ctypes.c_uint64()
@@ -103,14 +128,14 @@ def checkpoint():
     global _task
     if not is_template():
         return False
+    from . import instructions
     for _ in range(REHEARSALS):
         _become_child()
     sys.stdout.flush()
     sys.stderr.flush()
-    # Garbage would be carried into every task, and a later collection would write to
-    # every object's header: collect once, then take what is left out of it.
-    gc.collect()
-    gc.freeze()
+    instructions.note()
+    instructions.settle()
+    seal()
     # Not before the interpreter's own part of resuming is done.
     _lib.coppice_defer_ready()
     result = _lib.coppice_checkpoint()

@@ -33,7 +33,6 @@ import uuid
 
 import coppice
 
-
 # What the cloud allows at most.
 TIMEOUT_NS = 900 * 1_000_000_000
 
@@ -86,11 +85,12 @@ def warm(handler, name, paths):
 def close_connections():
     """Kept-alive connections can't be in an image; clients connect again by themselves."""
     http_client = sys.modules.get("http.client")
-    if http_client is None:
+    if http_client is None or not coppice.is_template():
         return
     gc.collect()
     for thing in gc.get_objects():
-        if isinstance(thing, http_client.HTTPConnection):
+        # Not isinstance(), which looks into each object.
+        if issubclass(type(thing), http_client.HTTPConnection):
             thing.close()
 
 
@@ -175,13 +175,19 @@ def parse():
 
 
 def main():
+    # What the function adds then lies in no page that other images have as well.
+    close_connections()
+    coppice.seal()
     arguments = parse()
     handler, name = load(arguments.target)
     coppice.defer_ready()
-    warm(handler, name, arguments.warm)
-    close_connections()
+    if arguments.warm:
+        coppice.before_warming()
     if coppice.is_template():
         rehearse(name)
+    # The function comes last: caches then have what it needs.
+    warm(handler, name, arguments.warm)
+    close_connections()
     coppice.checkpoint()
     reuse = os.environ.pop("COPPICE_REUSE", None)
     return serve(handler, name, reuse) if reuse else invoke(handler, *begin(name))
