@@ -32,6 +32,7 @@ import traceback
 import uuid
 
 import coppice
+from coppice import ending
 
 # What the cloud allows at most.
 TIMEOUT_NS = 900 * 1_000_000_000
@@ -193,6 +194,18 @@ def main():
     return serve(handler, name, reuse) if reuse else invoke(handler, *begin(name))
 
 
+def run():
+    """main(), and the end of the process."""
+    try:
+        code = main()
+    except (SystemExit, Exception) as error:
+        if not coppice.is_task():
+            raise
+        code = ending.code_of(error)
+    if coppice.is_task():
+        ending.end(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    status = main()
-    sys.exit(status)
+    run()
