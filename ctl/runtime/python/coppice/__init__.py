@@ -31,6 +31,7 @@ def _load():
     try:
         lib = ctypes.PyDLL(None, use_errno=True)
         lib.coppice_checkpoint.restype = ctypes.c_int
+        lib.coppice_task_environ.restype = ctypes.c_size_t
         return lib
     except AttributeError:
         return None
@@ -88,10 +89,12 @@ def seal():
 
 def before_warming():
     """
-    Types' lookups are cached, with a reference to each name. Those of a template that loads its function are
+    What the function's events leave behind is replaced by what a task's leave, so it shall lie together.
+    And types' lookups are cached, with a reference to each name. Those of a template that loads its function are
     no task's, which would put its own in their places and give the references back.
     """
     if is_template():
+        seal()
         sys._clear_type_cache()
 
 
@@ -174,14 +177,23 @@ def _libc_environ():
     environ = ctypes.POINTER(ctypes.c_char_p).in_dll(ctypes.pythonapi, "environ")
     index = 0
     while environ and environ[index] is not None:
-        name, _, value = environ[index].partition(b"=")
-        yield name, value
+        yield environ[index]
         index += 1
 
 
+def _environ_strings():
+    """A task's are one piece of memory; in a template those of libc."""
+    start = ctypes.c_void_p()
+    size = _lib.coppice_task_environ(ctypes.byref(start))
+    if size:
+        return ctypes.string_at(start, size).split(b"\0")[:-1]
+    return list(_libc_environ())
+
+
 def _refresh_environ():
+    pairs = [string.split(b"=", 1) for string in _environ_strings()]
     os.environ._data.clear()
-    os.environ._data.update(_libc_environ())
+    os.environ._data.update([pair for pair in pairs if len(pair) == 2])
 
 
 def _refresh_argv():
@@ -191,10 +203,8 @@ def _refresh_argv():
 
 
 def _reseed():
-    """Generators that no at-fork hook knows, if they are loaded at all."""
+    """Generators that no at-fork hook knows (random has one), if they are loaded at all."""
     modules = sys.modules
-    if "random" in modules:
-        modules["random"].seed()
     if "ssl" in modules:
         modules["ssl"].RAND_add(os.urandom(32), 32.0)
     if "tempfile" in modules:
