@@ -13,7 +13,12 @@ With COPPICE_REUSE each line there is an event. The task handles one after the o
 two of them it is reset ("reset") or goes on with what it has ("keep").
 """
 
+import gc
 import os
+
+# A collection comes when so many objects are there, and moves what is allocated after it: it would
+# take but one object more in one template to give its image other pages than the rest have.
+gc.disable()
 
 # What functions have in common runs before anything that depends on this one, so that it
 # is the same in each of their images, byte for byte.
@@ -23,7 +28,6 @@ if base["__file__"]:
         exec(compile(source.read(), base["__file__"], "exec"), base)
 
 import argparse
-import gc
 import importlib.util
 import json
 import sys
@@ -182,6 +186,7 @@ def main():
     # What the function adds then lies in no page that other images have as well.
     close_connections()
     coppice.seal()
+    gc.enable()
     arguments = parse()
     handler, name = load(arguments.target)
     coppice.defer_ready()
