@@ -8,10 +8,12 @@
  * task then takes fresh pages, and fills them densely. What the gaps take is in the image once.
  */
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -22,6 +24,8 @@
 #define POOL_BLOCK_MAX	512
 #define POOL_ALIGNMENT	16
 #define POOL_SIZE	(1UL << 14)
+/* Of the largest size, in 512 MiB: what unused pools a template has. */
+#define BLOCKS_MOST	(1UL << 20)
 
 /* CPython's struct pool_header, since 3.10. */
 struct pool {
@@ -66,6 +70,55 @@ static bool fill_pools(size_t size, allocate_fn allocate, release_fn release)
 	return true;
 }
 
+/* Of the address space, in pages: the interpreter maps an arena when no pool is left. */
+static unsigned long mapped_pages(void)
+{
+	char text[32] = "";
+	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	return len > 0 ? strtoul(text, NULL, 10) : 0;
+}
+
+/* Takes all that is left; returns the number of blocks. */
+static size_t take_pools(void **blocks, size_t most, allocate_fn allocate)
+{
+	unsigned long before = mapped_pages();
+	struct pool pool;
+	size_t nr = 0;
+
+	while (nr < most) {
+		blocks[nr] = allocate(POOL_BLOCK_MAX);
+		if (!blocks[nr])
+			break;
+		if (!read_pool((uintptr_t)blocks[nr++], POOL_BLOCK_MAX, &pool) ||
+		    (pool.count == 1 && mapped_pages() != before))
+			break;
+	}
+	return nr;
+}
+
+/*
+ * A pool that nobody uses keeps its list of free blocks, in the order in which they were freed, until it
+ * is taken for another size: a task that takes it for the same size would write all over it.
+ * So each is taken once for the largest size and given back.
+ */
+static void order_pools(allocate_fn allocate, release_fn release)
+{
+	void **blocks = mmap(NULL, BLOCKS_MOST * sizeof(*blocks), PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	size_t nr;
+
+	if (blocks == MAP_FAILED)
+		return;
+	/* The last ones first: those of a pool are handed out in ascending order again. */
+	for (nr = take_pools(blocks, BLOCKS_MOST, allocate); nr; nr--)
+		release(blocks[nr - 1]);
+	munmap(blocks, BLOCKS_MOST * sizeof(*blocks));
+}
+
 static void seal_python(void)
 {
 	allocate_fn allocate = (allocate_fn)dlsym(RTLD_DEFAULT, "PyObject_Malloc");
@@ -77,6 +130,7 @@ static void seal_python(void)
 	for (size = POOL_ALIGNMENT; size <= POOL_BLOCK_MAX; size += POOL_ALIGNMENT)
 		if (!fill_pools(size, allocate, release))
 			return;
+	order_pools(allocate, release);
 }
 
 /*
