@@ -51,13 +51,11 @@ def settle():
 def _kinds():
     """{opcode: the general one} of what counts failures, and of what counts misses."""
     numbers, general = getattr(dis, "_all_opmap", {}), getattr(dis, "deoptmap", {})
-    adaptive, special = {}, {}
-    for name, base in general.items():
-        if name.endswith("_ADAPTIVE"):
-            adaptive[numbers[name]] = numbers[base]
-        elif dis._inline_cache_entries[numbers[base]]:
-            special[numbers[name]] = numbers[base]
-    return adaptive, special
+    adaptive = {numbers[name]: numbers[base] for name, base in general.items() if name.endswith("_ADAPTIVE")}
+    if not adaptive:
+        return {}, {}
+    return adaptive, {numbers[name]: numbers[base] for name, base in general.items()
+                      if dis._inline_cache_entries[numbers[base]] and numbers[name] not in adaptive}
 
 
 def _settled(instructions, adaptive, special):
