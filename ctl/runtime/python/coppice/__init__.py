@@ -133,6 +133,7 @@ def checkpoint():
         return False
     from . import instructions
     for _ in range(REHEARSALS):
+        ctypes.pythonapi.PyOS_BeforeFork()
         _become_child()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -141,8 +142,10 @@ def checkpoint():
     seal()
     # Not before the interpreter's own part of resuming is done.
     _lib.coppice_defer_ready()
+    ctypes.pythonapi.PyOS_BeforeFork()
     result = _lib.coppice_checkpoint()
     if result < 0:
+        ctypes.pythonapi.PyOS_AfterFork_Parent()
         _fail("this process can't be a template")
     _task = True
     _resume()
@@ -152,7 +155,7 @@ def checkpoint():
 
 
 def _become_child():
-    """What os.fork() does in a child, and what it leaves to do."""
+    """What os.fork() does in a child of what has prepared for it, and what it leaves to do."""
     # Locks, thread states, at-fork hooks (random's seed and ssl's among them).
     ctypes.pythonapi.PyOS_AfterFork_Child()
     _refresh_thread()
