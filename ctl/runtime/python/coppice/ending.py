@@ -44,8 +44,10 @@ def end(code):
     status = status_of(code)
     _end_threads()
     atexit._run_exitfuncs()
+    # Before and after: what is finalised may print.
+    flushed = _all_flushed()
     _finalise()
-    if not all([_flushed(sys.stdout), _flushed(sys.stderr)]):
+    if not (flushed and _all_flushed()):
         status = STATUS_UNFLUSHED
     ctypes.CDLL(None).fflush(None)
     os._exit(status)
@@ -79,6 +81,10 @@ def _finalise():
     for thing in others + sorted(files, key=lambda file: type(file).__module__ == "_io"):
         if not getattr(thing, "gi_running", False):
             ctypes.pythonapi.PyObject_CallFinalizer(ctypes.py_object(thing))
+
+
+def _all_flushed():
+    return all([_flushed(sys.stdout), _flushed(sys.stderr)])
 
 
 def _flushed(stream):
