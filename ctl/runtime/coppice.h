@@ -66,6 +66,16 @@ void coppice_ready(void);
 void coppice_defer_ready(void);
 
 /**
+ * coppice_seal_heap() - have what is allocated later lie in pages of its own
+ *
+ * Fills the gaps between what is allocated now with blocks that are never freed, in
+ * libc's heap and in CPython's if there is one. Called before a checkpoint, tasks write to fewer of
+ * the image's pages; called after what several templates have in common is loaded, their
+ * images have more pages in common. Does nothing outside a template.
+ */
+void coppice_seal_heap(void);
+
+/**
  * coppice_reshare() - give back private pages that equal the image's
  * @compared: set to the number of private pages
  * @given_back: set to how many of them were equal and are shared again

@@ -40,6 +40,16 @@ static char **copy(char **env, size_t n)
 	return array;
 }
 
+/* For Python, which keeps a copy: of all strings at once, a copy costs little. */
+__attribute__((visibility("default")))
+size_t coppice_task_environ(const char **strings)
+{
+	if (!coppice_task)
+		return 0;
+	*strings = (const char *)coppice_task->env_start;
+	return coppice_task->env_end - coppice_task->env_start;
+}
+
 void coppice_environ_replace(char **env)
 {
 	size_t n = count(env);

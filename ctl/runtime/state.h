@@ -72,6 +72,8 @@ int coppice_memfd_reshare(int image, uint64_t *compared, uint64_t *given_back);
 /* environ.c: before the template changes its environment; in a task. */
 void coppice_environ_note(void);
 void coppice_environ_replace(char **env);
+/* The strings that the task began with, one behind the other; returns their length, 0 outside a task. */
+size_t coppice_task_environ(const char **strings);
 
 /* checkpoint.c */
 extern int coppice_record_fd;	/* -1: not a template */

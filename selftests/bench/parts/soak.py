@@ -20,7 +20,8 @@ def soak(name):
     way.wait()
     way.close()
     say(str(sizes))
-    return {f"soak.{name}.bytes_grown_after_1000": sizes[3] - sizes[2]}
+    return {f"soak.{name}.private_bytes_after_10": sizes[2], f"soak.{name}.private_bytes_after_1000": sizes[3],
+            f"soak.{name}.bytes_grown_after_1000": sizes[3] - sizes[2]}
 
 
 def run():

@@ -104,6 +104,22 @@ def functions(figures):
     return grid(["20 functions", "pages", "to one image"], rows)
 
 
+def soak(figures):
+    names = "private_bytes_after_10", "private_bytes_after_1000", "bytes_grown_after_1000"
+    rows = [[WAYS[way], *(kib(figures.get(f"soak.{way}.{name}")) for name in names)] for way in ("memfd", "coppice")]
+    return grid(["KiB of its own", "after 10 events", "after 1,000", "grown by"], rows)
+
+
+def python_reset(figures):
+    start_us = figures.get("start.coppice.us")
+    rows = []
+    for name, title in (("reset", "with a reset"), ("keep", "as it is")):
+        us = figures.get(f"{name}.coppice.us")
+        if us is not None:
+            rows.append([title, f"{us * 1000:,.0f}", ratio(start_us, us)])
+    return grid(["next event", "instructions", "less than a start"], rows)
+
+
 def runtimes(figures):
     rows = []
     for program in ("perl", "lua", "bc", "sqlite3"):
@@ -117,4 +133,4 @@ def runtimes(figures):
 
 
 TABLES = {"memory": memory, "private": private, "start": start, "reset": reset, "reshare": reshare, "size": size,
-          "functions": functions, "runtimes": runtimes}
+          "functions": functions, "soak": soak, "python_reset": python_reset, "runtimes": runtimes}

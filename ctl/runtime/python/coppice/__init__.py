@@ -14,7 +14,7 @@ import os
 import sys
 
 __all__ = ["checkpoint", "after_restore", "ready", "defer_ready", "is_task", "is_template",
-           "reshare", "reset", "idle"]
+           "seal", "reshare", "reset", "idle"]
 
 # How often a template goes through what each task will: CPython writes to the code of a
 # function the first times that it runs (counters, specialised instructions). Written in
@@ -31,6 +31,7 @@ def _load():
     try:
         lib = ctypes.PyDLL(None, use_errno=True)
         lib.coppice_checkpoint.restype = ctypes.c_int
+        lib.coppice_task_environ.restype = ctypes.c_size_t
         return lib
     except AttributeError:
         return None
@@ -70,6 +71,33 @@ def ready():
         _lib.coppice_ready()
 
 
+def seal():
+    """What there is now lies apart from what is made later: see coppice_seal_heap() in coppice.h.
+
+    For templates, after what several of them have in common is loaded; checkpoint() does it again.
+    """
+    if not is_template():
+        return
+    from . import instructions
+    # Garbage would be carried into every task, and a later collection would write to
+    # every object's header: collect once, then take what is left out of it.
+    gc.collect()
+    instructions.note()
+    gc.freeze()
+    _lib.coppice_seal_heap()
+
+
+def before_warming():
+    """
+    What the function's events leave behind is replaced by what a task's leave, so it shall lie together.
+    And types' lookups are cached, with a reference to each name. Those of a template that loads its function are
+    no task's, which would put its own in their places and give the references back.
+    """
+    if is_template():
+        seal()
+        sys._clear_type_cache()
+
+
 def reshare():
     """Give back private pages that equal the image's: (pages compared, given back)."""
     compared, given_back = ctypes.c_uint64(), ctypes.c_uint64()
@@ -103,18 +131,21 @@ def checkpoint():
     global _task
     if not is_template():
         return False
+    from . import instructions
     for _ in range(REHEARSALS):
+        ctypes.pythonapi.PyOS_BeforeFork()
         _become_child()
     sys.stdout.flush()
     sys.stderr.flush()
-    # Garbage would be carried into every task, and a later collection would write to
-    # every object's header: collect once, then take what is left out of it.
-    gc.collect()
-    gc.freeze()
+    instructions.note()
+    instructions.settle()
+    seal()
     # Not before the interpreter's own part of resuming is done.
     _lib.coppice_defer_ready()
+    ctypes.pythonapi.PyOS_BeforeFork()
     result = _lib.coppice_checkpoint()
     if result < 0:
+        ctypes.pythonapi.PyOS_AfterFork_Parent()
         _fail("this process can't be a template")
     _task = True
     _resume()
@@ -124,7 +155,7 @@ def checkpoint():
 
 
 def _become_child():
-    """What os.fork() does in a child, and what it leaves to do."""
+    """What os.fork() does in a child of what has prepared for it, and what it leaves to do."""
     # Locks, thread states, at-fork hooks (random's seed and ssl's among them).
     ctypes.pythonapi.PyOS_AfterFork_Child()
     _refresh_thread()
@@ -149,14 +180,23 @@ def _libc_environ():
     environ = ctypes.POINTER(ctypes.c_char_p).in_dll(ctypes.pythonapi, "environ")
     index = 0
     while environ and environ[index] is not None:
-        name, _, value = environ[index].partition(b"=")
-        yield name, value
+        yield environ[index]
         index += 1
 
 
+def _environ_strings():
+    """A task's are one piece of memory; in a template those of libc."""
+    start = ctypes.c_void_p()
+    size = _lib.coppice_task_environ(ctypes.byref(start))
+    if size:
+        return ctypes.string_at(start, size).split(b"\0")[:-1]
+    return list(_libc_environ())
+
+
 def _refresh_environ():
+    pairs = [string.split(b"=", 1) for string in _environ_strings()]
     os.environ._data.clear()
-    os.environ._data.update(_libc_environ())
+    os.environ._data.update([pair for pair in pairs if len(pair) == 2])
 
 
 def _refresh_argv():
@@ -166,10 +206,8 @@ def _refresh_argv():
 
 
 def _reseed():
-    """Generators that no at-fork hook knows, if they are loaded at all."""
+    """Generators that no at-fork hook knows (random has one), if they are loaded at all."""
     modules = sys.modules
-    if "random" in modules:
-        modules["random"].seed()
     if "ssl" in modules:
         modules["ssl"].RAND_add(os.urandom(32), 32.0)
     if "tempfile" in modules:

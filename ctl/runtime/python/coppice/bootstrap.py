@@ -13,7 +13,12 @@ With COPPICE_REUSE each line there is an event. The task handles one after the o
 two of them it is reset ("reset") or goes on with what it has ("keep").
 """
 
+import gc
 import os
+
+# A collection comes when so many objects are there, and moves what is allocated after it: it would
+# take but one object more in one template to give its image other pages than the rest have.
+gc.disable()
 
 # What functions have in common runs before anything that depends on this one, so that it
 # is the same in each of their images, byte for byte.
@@ -23,7 +28,6 @@ if base["__file__"]:
         exec(compile(source.read(), base["__file__"], "exec"), base)
 
 import argparse
-import gc
 import importlib.util
 import json
 import sys
@@ -32,7 +36,7 @@ import traceback
 import uuid
 
 import coppice
-
+from coppice import ending
 
 # What the cloud allows at most.
 TIMEOUT_NS = 900 * 1_000_000_000
@@ -86,11 +90,12 @@ def warm(handler, name, paths):
 def close_connections():
     """Kept-alive connections can't be in an image; clients connect again by themselves."""
     http_client = sys.modules.get("http.client")
-    if http_client is None:
+    if http_client is None or not coppice.is_template():
         return
     gc.collect()
     for thing in gc.get_objects():
-        if isinstance(thing, http_client.HTTPConnection):
+        # Not isinstance(), which looks into each object.
+        if issubclass(type(thing), http_client.HTTPConnection):
             thing.close()
 
 
@@ -105,8 +110,11 @@ def read_event():
     descriptor = os.environ.pop("COPPICE_EVENT_FD", None)
     if descriptor is None:
         return {}
-    with open(int(descriptor), "rb") as file:
-        return decode(file.read())
+    # Without a file's object and buffer: this is part of every start.
+    pieces = iter(lambda: os.read(int(descriptor), 1 << 16), b"")
+    data = b"".join(pieces)
+    os.close(int(descriptor))
+    return decode(data)
 
 
 def read_line(descriptor):
@@ -175,18 +183,37 @@ def parse():
 
 
 def main():
+    # What the function adds then lies in no page that other images have as well.
+    close_connections()
+    coppice.seal()
+    gc.enable()
     arguments = parse()
     handler, name = load(arguments.target)
     coppice.defer_ready()
-    warm(handler, name, arguments.warm)
-    close_connections()
+    if arguments.warm:
+        coppice.before_warming()
     if coppice.is_template():
         rehearse(name)
+    # The function comes last: caches then have what it needs.
+    warm(handler, name, arguments.warm)
+    close_connections()
     coppice.checkpoint()
     reuse = os.environ.pop("COPPICE_REUSE", None)
     return serve(handler, name, reuse) if reuse else invoke(handler, *begin(name))
 
 
+def run():
+    """main(), and the end of the process."""
+    try:
+        code = main()
+    except (SystemExit, Exception) as error:
+        if not coppice.is_task():
+            raise
+        code = ending.code_of(error)
+    if coppice.is_task():
+        ending.end(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    status = main()
-    sys.exit(status)
+    run()
