@@ -81,9 +81,11 @@ static int add_override(struct arguments *arguments, char *text, struct error *e
 				   text);
 	*equals = '\0';
 	ret = endpoint_parse(text, &override->endpoint, err) ||
-	      handler_parse(equals + 1, &override->handler, err) ||
-	      redirect_check(&override->endpoint, &override->handler, err) ? -1 : 0;
+	      handler_parse(equals + 1, &override->handlers[0].address, err) ? -1 : 0;
 	*equals = '=';
+	override->nr_handlers = 1;
+	if (!ret)
+		ret = redirect_check(override, err);
 	arguments->nr_overrides++;
 	return ret;
 }

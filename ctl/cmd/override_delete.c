@@ -33,7 +33,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 		return error_usage(err, "a GROUP and an ENDPOINT are needed, as `coppice override list` shows them");
 	if (endpoint_parse(arguments.text[1], &endpoint, err))
 		return -1;
-	return redirect_delete(arguments.text[0], &endpoint, err);
+	return redirect_delete(arguments.text[0], &endpoint, REDIRECT_KEEP, err);
 }
 
 const struct command cmd_override_delete = {

@@ -76,17 +76,12 @@ static int add_overrides(const struct build *build, const struct site *site,
 			 struct error *err)
 {
 	char path[PATH_MAX];
-	size_t i;
 
 	if (!build->nr_overrides)
 		return 0;
 	if (cgroup_path(site->cgroup, path, err) || redirect_attach(site->group, path, err))
 		return -1;
-	for (i = 0; i < build->nr_overrides; i++)
-		if (redirect_add(site->group, &build->overrides[i].endpoint,
-				 &build->overrides[i].handler, err))
-			return -1;
-	return 0;
+	return redirect_add_all(site->group, build->overrides, build->nr_overrides, err);
 }
 
 /* All of it, as far as it was made. The first failure is told if there was none before. */

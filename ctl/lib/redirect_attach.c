@@ -21,16 +21,21 @@
 
 #include "redirect.h"
 #include "redirect_pins.h"
+#include "redirect_table.h"
 #include "redirect.skel.h"
 
 #define EFFECTIVE_MAX	256	/* programs of one type that a cgroup can have: 64 a level */
 
 /*
- * The storage that tells the group to the connect programs is made when the first
- * of them is attached. getpeername comes before, so that nothing is redirected
- * whose task would then be shown the handler.
+ * The storage that tells the group to the programs of the ways out is made when the first
+ * one is attached. What shows tasks the endpoint comes before, so that nothing is
+ * redirected whose task would then be shown the handler.
  */
-enum hook { HOOK_PEER4, HOOK_PEER6, HOOK_CONN4, HOOK_CONN6, NR_HOOKS };
+enum hook {
+	HOOK_PEER4, HOOK_PEER6, HOOK_RECV4, HOOK_RECV6,
+	HOOK_CONN4, HOOK_CONN6, HOOK_SEND4, HOOK_SEND6,
+	NR_HOOKS
+};
 
 static const struct {
 	const char *pin;
@@ -39,8 +44,12 @@ static const struct {
 } hooks[NR_HOOKS] = {
 	[HOOK_PEER4] = { "getpeername4", BPF_CGROUP_INET4_GETPEERNAME, "coppice_peer4" },
 	[HOOK_PEER6] = { "getpeername6", BPF_CGROUP_INET6_GETPEERNAME, "coppice_peer6" },
+	[HOOK_RECV4] = { "recvmsg4", BPF_CGROUP_UDP4_RECVMSG, "coppice_recv4" },
+	[HOOK_RECV6] = { "recvmsg6", BPF_CGROUP_UDP6_RECVMSG, "coppice_recv6" },
 	[HOOK_CONN4] = { "connect4", BPF_CGROUP_INET4_CONNECT, "coppice_conn4" },
 	[HOOK_CONN6] = { "connect6", BPF_CGROUP_INET6_CONNECT, "coppice_conn6" },
+	[HOOK_SEND4] = { "sendmsg4", BPF_CGROUP_UDP4_SENDMSG, "coppice_send4" },
+	[HOOK_SEND6] = { "sendmsg6", BPF_CGROUP_UDP6_SENDMSG, "coppice_send6" },
 };
 
 /* What an operation on one group works with. */
@@ -55,6 +64,8 @@ int redirect_check_group(const char *group, struct error *err)
 {
 	size_t len = strlen(group), i;
 
+	if (!strcmp(group, REDIRECT_HUB_NAME))
+		return 0;
 	if (!len || len >= REDIRECT_GROUP_NAME || group[0] == '.' || group[0] == '-')
 		return error_set(err, EINVAL, "'%.80s' cannot name a group: use 1 to %d letters, digits, '.', '_' and '-', beginning with a letter, digit or '_'",
 				 group, REDIRECT_GROUP_NAME - 1);
@@ -126,11 +137,36 @@ __u32 redirect_find_group(const struct pins *pins, const char *group)
 	return 0;
 }
 
-static bool any_group(const struct pins *pins)
+bool redirect_group_number(const struct pins *pins, const char *group, __u32 *number)
 {
+	if (!strcmp(group, REDIRECT_HUB_NAME)) {
+		*number = REDIRECT_HUB;
+		return true;
+	}
+	*number = redirect_find_group(pins, group);
+	return *number;
+}
+
+static bool is_of_hub(const struct rule_set *set)
+{
+	size_t i;
+
+	for (i = 0; i < set->nr; i++)
+		if (set->entries[i].key.group == REDIRECT_HUB)
+			return true;
+	return false;
+}
+
+/* Is there anything that the maps are needed for? */
+static bool is_in_use(const struct pins *pins)
+{
+	cleanup_rules struct rule_set set = {};
+	struct error ignored;
 	__u32 number;
 
-	return !bpf_map_get_next_key(pins->map[MAP_GROUPS], NULL, &number);
+	if (!bpf_map_get_next_key(pins->map[MAP_GROUPS], NULL, &number))
+		return true;
+	return rules_read(pins, &set, &ignored) || is_of_hub(&set);
 }
 
 static __u32 free_number(const struct pins *pins)
@@ -365,16 +401,35 @@ static void destroy_programs(struct redirect_bpf **skeleton)
  * Attaching and detaching.
  */
 
+static bool is_of_group(const struct table *table, const struct rule_entry *entry,
+			const void *data)
+{
+	(void)table;
+	return entry->key.group == *(const __u32 *)data;
+}
+
 static int drop_rules(const struct pins *pins, __u32 number, struct error *err)
 {
-	cleanup_rules struct rule_set set = {};
-	size_t before;
+	cleanup_table struct table table = {};
 
-	if (rules_read(pins, &set, err))
+	if (table_read(&table, pins, err) || table_keep(&table, is_of_group, &number, err))
 		return -1;
-	before = set.nr;
-	rules_remove_group(&set, number);
-	return set.nr == before ? 0 : rules_swap(pins, &set, err);
+	return table.new.nr == table.old.nr ? 0 : table_commit(&table, pins, err);
+}
+
+/* The number may be given to another group, which has not these names. */
+static void drop_names(const struct pins *pins, __u32 number)
+{
+	int names = pins->map[MAP_NAMES];
+	struct name_key key, next;
+	bool more = !bpf_map_get_next_key(names, NULL, &next);
+
+	while (more) {
+		key = next;
+		more = !bpf_map_get_next_key(names, &key, &next);
+		if (key.group == number)
+			(void)!bpf_map_delete_elem(names, &key);
+	}
 }
 
 static int remove_group(const struct pins *pins, const char *group, struct error *err)
@@ -387,10 +442,12 @@ static int remove_group(const struct pins *pins, const char *group, struct error
 	remove_links(group);
 	if (number && !bpf_map_lookup_elem(pins->map[MAP_GROUPS], &number, &value))
 		(void)!set_cgroup(pins, value.cgroup, 0);
+	if (number)
+		drop_names(pins, number);
 	if (number && bpf_map_delete_elem(pins->map[MAP_GROUPS], &number))
 		return error_set(err, errno, "group %s cannot be removed from %s/groups: %s",
 				 group, PIN_MAPS, strerror(errno));
-	if (!pins->ready || !any_group(pins))
+	if (!pins->ready || !is_in_use(pins))
 		pins_prune();
 	return 0;
 }
@@ -424,6 +481,10 @@ int redirect_attach(const char *group, const char *cgroup_path, struct error *er
 
 	if (redirect_check_group(group, err) || open_cgroup(&target, cgroup_path, err))
 		goto out;
+	if (!strcmp(group, REDIRECT_HUB_NAME)) {
+		error_set(err, EINVAL, "%s is no group: programs are attached to groups", group);
+		goto out;
+	}
 	if (pins_open(&pins, PINS_CREATE, err))
 		goto out;
 	if (pins.ready)
@@ -432,6 +493,19 @@ int redirect_attach(const char *group, const char *cgroup_path, struct error *er
 out:
 	redirect_close_fd(&target.cgroup);
 	return result;
+}
+
+int redirect_prepare(struct error *err)
+{
+	__attribute__((cleanup(destroy_programs))) struct redirect_bpf *programs = NULL;
+	cleanup_pins struct pins pins = PINS_CLOSED;
+
+	if (pins_open(&pins, PINS_CREATE, err))
+		return -1;
+	if (pins.ready)
+		return 0;
+	programs = load_programs(err);
+	return programs ? 0 : -1;
 }
 
 int redirect_detach(const char *group, struct error *err)

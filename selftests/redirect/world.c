@@ -475,5 +475,5 @@ int delete(const char *group, const char *endpoint)
 
 	if (endpoint_parse(endpoint, &from, &last_error))
 		return -1;
-	return redirect_delete(group, &from, &last_error);
+	return redirect_delete(group, &from, REDIRECT_KEEP, &last_error);
 }
