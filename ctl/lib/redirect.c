@@ -10,6 +10,7 @@
 
 #include "cleanup.h"
 #include "redirect.h"
+#include "redirect_open.h"
 #include "redirect_pins.h"
 #include "redirect_table.h"
 
@@ -171,6 +172,20 @@ int redirect_add(const char *group, const struct endpoint *endpoint,
 	return redirect_add_all(group, &override, 1, err);
 }
 
+static int commit(struct change *change, enum redirect_connections connections,
+		  struct error *err)
+{
+	autofree struct rule_gone *gone = NULL;
+	size_t nr;
+
+	if (table_commit(&change->table, &change->pins, err))
+		return -1;
+	if (connections == REDIRECT_KEEP)
+		return 0;
+	gone = table_gone(&change->table, &nr);
+	return redirect_reset(&change->pins, change->number, gone, nr, err);
+}
+
 /* Of the group and the kind that are replaced? */
 struct replaced {
 	__u32 number;
@@ -193,14 +208,13 @@ int redirect_replace(const char *group, enum redirect_kind kind,
 	cleanup_change struct change change = CHANGE_NONE;
 	struct replaced replaced = { .kind = kind };
 
-	(void)connections;
 	if (redirect_check_group(group, err) || begin_change(&change, group, err))
 		return -1;
 	replaced.number = change.number;
 	if (table_keep(&change.table, is_replaced, &replaced, err) ||
 	    add_each(&change, overrides, nr, err))
 		return -1;
-	return table_commit(&change.table, &change.pins, err);
+	return commit(&change, connections, err);
 }
 
 static bool has_number(const struct table *table, const struct rule_entry *entry,
@@ -238,7 +252,6 @@ int redirect_delete(const char *group, const struct endpoint *endpoint,
 	char text[REDIRECT_TEXT_MAX];
 	__u32 rule;
 
-	(void)connections;
 	if (redirect_check_group(group, err) || begin_change(&change, group, err))
 		return -1;
 	entry = find_entry(&change, endpoint);
@@ -249,7 +262,7 @@ int redirect_delete(const char *group, const struct endpoint *endpoint,
 	rule = entry->value.rule;
 	if (table_keep(&change.table, has_number, &rule, err))
 		return -1;
-	return table_commit(&change.table, &change.pins, err);
+	return commit(&change, connections, err);
 }
 
 /*

@@ -141,6 +141,26 @@ int __must_check redirect_name_set(const char *group, const struct redirect_name
 int __must_check redirect_name_delete(const char *group, const struct endpoint *address,
 				      struct error *err);
 
+/*
+ * What the task at the other end of a handler's connection or datagram asked for: @source
+ * is the address that the handler sees, @handler its own. In the handler's network namespace.
+ */
+struct redirect_origin {
+	struct endpoint asked;
+	char group[REDIRECT_GROUP_NAME];
+	pid_t pid;		/* that connected, or sent first */
+	uint32_t rule;
+	uint64_t cookie;	/* of the task's socket */
+};
+
+int __must_check redirect_origin(uint8_t protocol, const struct endpoint *source,
+				 const struct endpoint *handler, struct redirect_origin *origin,
+				 struct error *err);
+
+/* Refuse handlers that listen in the group's own cgroup: they would call themselves. */
+int __must_check redirect_check_loop(const char *cgroup_path, const struct override *override,
+				     struct error *err);
+
 typedef int (*override_fn)(const struct override_info *info, void *data);
 /* group == NULL: all groups. Sorted; a non-zero result of @fn ends it and is returned. */
 int __must_check redirect_each(const char *group, override_fn fn, void *data, struct error *err);
@@ -151,5 +171,47 @@ int __must_check redirect_each(const char *group, override_fn fn, void *data, st
  */
 int __must_check redirect_verify(const char *group, const char *cgroup_path,
 				 bool *attached, struct error *err);
+
+/* What the kernel has at one hook of a group's cgroup. */
+struct redirect_hook {
+	const char *name;	/* "connect4" */
+	uint32_t program;	/* id of ours, 0: none is effective */
+	unsigned int before, after;	/* effective programs of others that run before and after it */
+};
+
+typedef int (*hook_fn)(const struct redirect_hook *hook, void *data);
+/* In the order in which they are attached; a non-zero result of @fn ends it and is returned. */
+int __must_check redirect_hooks(const char *group, const char *cgroup_path, hook_fn fn,
+				void *data, struct error *err);
+
+/* What no rule of the group was for; events that were lost, of the hub. */
+struct redirect_totals {
+	uint64_t missed, events_lost;
+};
+
+int __must_check redirect_totals(const char *group, struct redirect_totals *totals,
+				 struct error *err);
+
+/*
+ * Probing and events: see redirect_watch.c.
+ */
+struct redirect_news {
+	const char *event;	/* "fell-through", "denied", "no-handler", "handler-down", … */
+	char group[REDIRECT_GROUP_NAME];	/* "" with handlers: they are the hub's */
+	struct endpoint endpoint;	/* asked for, or the handler */
+	pid_t pid;			/* 0 with handlers */
+};
+
+struct redirect_watch {
+	unsigned int interval;	/* between two rounds of probes, in ms */
+	unsigned int failures;	/* in a row that make a handler down */
+	unsigned int successes;	/* in a row that make it up */
+	const char *check;	/* command to be run for each handler instead of a connect, or NULL */
+	int (*tell)(const struct redirect_news *news, void *data);
+	void *data;
+};
+
+/* Until @watch.tell() says so by a non-zero result, which is returned, or an error. */
+int __must_check redirect_watch(const struct redirect_watch *watch, struct error *err);
 
 #endif /* COPPICE_REDIRECT_H */

@@ -537,3 +537,42 @@ int redirect_verify(const char *group, const char *cgroup_path, bool *attached,
 	redirect_close_fd(&target.cgroup);
 	return result;
 }
+
+/* Where the group's program stands among all that run at a hook. */
+static struct redirect_hook look_at(const struct target *target, enum hook hook)
+{
+	__u32 ours = linked_program(target, hook), programs[EFFECTIVE_MAX], nr = EFFECTIVE_MAX, i;
+	struct redirect_hook found = { .name = hooks[hook].pin };
+
+	if (bpf_prog_query(target->cgroup, hooks[hook].type, BPF_F_QUERY_EFFECTIVE, NULL,
+			   programs, &nr))
+		return found;
+	for (i = 0; i < nr; i++) {
+		if (ours && programs[i] == ours)
+			found.program = ours;
+		else if (found.program)
+			found.after++;
+		else
+			found.before++;
+	}
+	return found;
+}
+
+int redirect_hooks(const char *group, const char *cgroup_path, hook_fn fn, void *data,
+		   struct error *err)
+{
+	cleanup_pins struct pins pins = PINS_CLOSED;
+	struct target target = { .group = group, .cgroup = -1 };
+	struct redirect_hook found;
+	int hook, result = 0;
+
+	if (redirect_check_group(group, err) || pins_open(&pins, PINS_READ, err) ||
+	    open_cgroup(&target, cgroup_path, err))
+		result = -1;
+	for (hook = 0; hook < NR_HOOKS && !result; hook++) {
+		found = look_at(&target, hook);
+		result = fn(&found, data);
+	}
+	redirect_close_fd(&target.cgroup);
+	return result;
+}

@@ -21,7 +21,7 @@ static __u64 now(void)
 	return time.tv_sec * 1000000000ull + time.tv_nsec;
 }
 
-int stats_read(const struct pins *pins, __u32 index, struct stats_value *sum)
+static int read_stats(const struct pins *pins, __u32 index, struct stats_value *sum)
 {
 	int cpus = libbpf_num_possible_cpus(), i;
 	autofree struct stats_value *stats = cpus > 0 ? calloc(cpus, sizeof(*stats)) : NULL;
@@ -76,6 +76,17 @@ static void put_group(const struct pins *pins, __u32 number, struct override_inf
 	snprintf(info->group, sizeof(info->group), "%.*s", (int)sizeof(info->group) - 1, group.name);
 }
 
+void redirect_group_name(__u32 number, char name[REDIRECT_GROUP_NAME])
+{
+	cleanup_pins struct pins pins = PINS_CLOSED;
+	struct override_info info = {};
+	struct error ignored;
+
+	if (!pins_open(&pins, PINS_READ, &ignored) && pins.ready)
+		put_group(&pins, number, &info);
+	memcpy(name, info.group, REDIRECT_GROUP_NAME);
+}
+
 static struct override_info make_info(const struct pins *pins, const struct rule_entry *entry)
 {
 	struct override_info info = {
@@ -87,7 +98,7 @@ static struct override_info make_info(const struct pins *pins, const struct rule
 
 	(void)!bpf_map_lookup_elem(pins->map[MAP_OVERRIDES], &info.rule, &value);
 	(void)!bpf_map_lookup_elem(pins->map[MAP_LABELS], &info.rule, &label);
-	(void)!stats_read(pins, info.rule, &info.stats);
+	(void)!read_stats(pins, info.rule, &info.stats);
 	put_group(pins, entry->key.group, &info);
 	put_handlers(pins, &value, &info);
 	info.override.policy = value.policy;
@@ -189,4 +200,22 @@ int redirect_each(const char *group, override_fn fn, void *data, struct error *e
 	free(list.infos);
 	free(list.place);
 	return result;
+}
+
+int redirect_totals(const char *group, struct redirect_totals *totals, struct error *err)
+{
+	cleanup_pins struct pins pins = PINS_CLOSED;
+	struct stats_value stats = {};
+	__u32 number;
+
+	*totals = (struct redirect_totals){};
+	if (pins_open(&pins, PINS_READ, err))
+		return -1;
+	if (!pins.ready || !redirect_group_number(&pins, group, &number))
+		return 0;
+	(void)!read_stats(&pins, REDIRECT_STATS_GROUP(number), &stats);
+	totals->missed = stats.missed;
+	(void)!read_stats(&pins, REDIRECT_STATS_GROUP(REDIRECT_HUB), &stats);
+	totals->events_lost = stats.events_lost;
+	return 0;
 }

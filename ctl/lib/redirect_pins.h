@@ -65,6 +65,8 @@ int __must_check redirect_check_group(const char *group, struct error *err);
 __u32 redirect_find_group(const struct pins *pins, const char *group);
 /* The same, with REDIRECT_HUB_NAME: false if there is none. */
 bool redirect_group_number(const struct pins *pins, const char *group, __u32 *number);
+/* Its name; "" if there is none. */
+void redirect_group_name(__u32 number, char name[REDIRECT_GROUP_NAME]);
 
 /* A copy of the rules in force. */
 struct rule_entry {

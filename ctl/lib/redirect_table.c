@@ -356,7 +356,7 @@ int table_add(struct table *table, const struct pins *pins, __u32 number,
 		rule = new_number(table, &value, override, err);
 	if (rule < 0)
 		return -1;
-	table->rule_state[rule] |= TABLE_NEW;
+	table->rule_state[rule] |= TABLE_NEW | TABLE_GIVEN;
 	for (i = 0; i < nr; i++)
 		if (rules_append(&table->new,
 				 &(struct rule_entry){ keys[i], { rule } }, err))
@@ -382,8 +382,8 @@ static int refuse_twins(const struct table *table, struct error *err)
 		if (endpoint.family == AF_UNIX)
 			strcpy(endpoint.path, "\xe2\x80\xa6");
 		endpoint_format(&endpoint, text);
-		if (!(table->rule_state[entry[0].value.rule] & TABLE_WRITE) ||
-		    !(table->rule_state[entry[1].value.rule] & TABLE_WRITE))
+		if (!(table->rule_state[entry[0].value.rule] & TABLE_GIVEN) ||
+		    !(table->rule_state[entry[1].value.rule] & TABLE_GIVEN))
 			return error_set(err, EEXIST, "%s is overridden already: delete that override first",
 					 text);
 		return error_set(err, EEXIST, "%s is given twice: one endpoint has one override",

@@ -31,6 +31,7 @@ struct table {
 #define TABLE_OLD	(1 << 0)	/* in force */
 #define TABLE_NEW	(1 << 1)	/* to be in force */
 #define TABLE_WRITE	(1 << 2)	/* has to be written */
+#define TABLE_GIVEN	(1 << 3)	/* by table_add() */
 
 #define cleanup_table __attribute__((cleanup(table_free)))
 
