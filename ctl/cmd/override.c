@@ -57,6 +57,46 @@ int override_attach(const struct context *ctx, const char *group, struct error *
 	return attach(&info, err);
 }
 
+int override_connections(const char *text, enum redirect_connections *connections,
+			 struct error *err)
+{
+	if (strcmp(text, "keep") && strcmp(text, "reset"))
+		return error_usage(err, "'%.80s': connections are kept (keep) or reset (reset)", text);
+	*connections = strcmp(text, "reset") ? REDIRECT_KEEP : REDIRECT_RESET;
+	return 0;
+}
+
+struct loops {
+	const struct override *overrides;
+	size_t nr;
+	struct error *err;
+};
+
+static int check_loops(const struct group_info *info, void *data)
+{
+	const struct loops *loops = data;
+	char path[PATH_MAX];
+	size_t i;
+
+	if (cgroup_path(info->cgroup, path, loops->err))
+		return -1;
+	for (i = 0; i < loops->nr; i++)
+		if (redirect_check_loop(path, &loops->overrides[i], loops->err))
+			return -1;
+	return 0;
+}
+
+int override_check_loops(const struct context *ctx, const char *group,
+			 const struct override *overrides, size_t nr, struct error *err)
+{
+	struct loops loops = { overrides, nr, err };
+	struct group_info info;
+
+	if (!strcmp(group, REDIRECT_HUB_NAME))
+		return ctx->backend->group_each(check_loops, &loops, err);
+	return ctx->backend->group_get(group, &info, err) ? -1 : check_loops(&info, &loops);
+}
+
 static const char *protocol_name(const struct endpoint *endpoint)
 {
 	if (endpoint->family == AF_UNIX)

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-/* coppice override add GROUP ENDPOINT HANDLER… */
+/* coppice override add GROUP ENDPOINT HANDLER… | --from FILE */
+#include <stdlib.h>
+
+#include "lib/cleanup.h"
 #include "override.h"
 
-enum { OPTION_POLICY = 256 };
+enum { OPTION_POLICY = 256, OPTION_FROM };
 
 struct arguments {
-	const char *group, *endpoint;
+	const char *group, *endpoint, *from;
+	bool has_policy;
 	struct override override;
 };
 
@@ -26,10 +30,41 @@ static int option(int key, char *arg, void *data, struct error *err)
 
 	switch (key) {
 	case OPTION_POLICY:
+		arguments->has_policy = true;
 		return policy_of_override(arg, &arguments->override.policy, err);
+	case OPTION_FROM:
+		arguments->from = arg;
+		return 0;
 	default:
 		return add_word(arguments, arg, err);
 	}
+}
+
+/* Everything is understood before anything is changed. */
+static int add(const struct context *ctx, const char *group, const struct override *overrides,
+	       size_t nr, struct error *err)
+{
+	size_t i;
+
+	for (i = 0; i < nr; i++)
+		if (redirect_check(&overrides[i], err))
+			return -1;
+	if (override_check_loops(ctx, group, overrides, nr, err) ||
+	    override_attach(ctx, group, err))
+		return -1;
+	return redirect_add_all(group, overrides, nr, err);
+}
+
+static int add_file(const struct context *ctx, const struct arguments *arguments,
+		    struct error *err)
+{
+	autofree struct override *overrides = NULL;
+	ssize_t nr;
+
+	if (arguments->endpoint || arguments->has_policy)
+		return error_usage(err, "--from gives endpoints, handlers and policies: leave them out here");
+	nr = override_read(arguments->from, &overrides, err);
+	return nr < 0 ? -1 : add(ctx, arguments->group, overrides, nr, err);
 }
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
@@ -39,21 +74,19 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 
 	if (cmd_parse(&cmd_override_add, argc, argv, option, &arguments, err))
 		return -1;
+	if (arguments.group && arguments.from)
+		return add_file(ctx, &arguments, err);
 	if (!arguments.endpoint || (!override->nr_handlers && override->policy != REDIRECT_BLOCK))
 		return error_usage(err, "a GROUP, an ENDPOINT and a HANDLER are needed: web 198.18.0.5:80 127.0.0.1:8080, say");
-	/* All texts are understood before anything is changed. */
-	if (endpoint_parse(arguments.endpoint, &override->endpoint, err) ||
-	    redirect_check(override, err))
+	if (endpoint_parse(arguments.endpoint, &override->endpoint, err))
 		return -1;
-	if (override_attach(ctx, arguments.group, err))
-		return -1;
-	return redirect_add_all(arguments.group, override, 1, err);
+	return add(ctx, arguments.group, override, 1, err);
 }
 
 const struct command cmd_override_add = {
 	.object = "override",
 	.verb = "add",
-	.args = "GROUP ENDPOINT HANDLER… [--policy POLICY]",
+	.args = "GROUP {ENDPOINT HANDLER… [--policy POLICY] | --from FILE}",
 	.summary = "Send a group's sockets for an endpoint to a local handler",
 	.help = "ENDPOINT is [udp:|any:]ADDRESS[/LENGTH]:PORT, for IPv6 [ADDRESS[/LENGTH]]:PORT, with "
 		"FIRST-LAST for a range of ports and * for any; without udp: or any: it is for TCP. "
@@ -63,6 +96,8 @@ const struct command cmd_override_add = {
 		{ .name = "policy", .key = OPTION_POLICY, .arg = "POLICY",
 		  .doc = "local (refused while no handler is up; the default), prefer-local (then to the "
 			 "endpoint itself), prefer-cloud (to a handler while the endpoint is unreachable), or block (no handler)" },
+		{ .name = "from", .key = OPTION_FROM, .arg = "FILE",
+		  .doc = "add all that a JSON list has, or none (- for standard input)" },
 		{}
 	},
 	.needs_backend = true,

@@ -77,6 +77,24 @@ static int refuse_processes(const char *cgroup, struct error *err)
 	return 0;
 }
 
+static int is_one(const struct override_info *info, void *data)
+{
+	(void)info;
+	(void)data;
+	return 1;
+}
+
+/* Overrides of the hub are for new groups, too. */
+static int follow_hub(const struct group_info *group, struct error *err)
+{
+	int any = redirect_each(REDIRECT_HUB_NAME, is_one, NULL, err);
+	char path[PATH_MAX];
+
+	if (any <= 0)
+		return any;
+	return cgroup_path(group->cgroup, path, err) ? -1 : redirect_attach(group->name, path, err);
+}
+
 /* Under the lock. Takes over the empty cgroup and drops the overrides of a group that is gone. */
 static int make(const struct backend *backend, const struct group_info *group,
 		const struct cgroup_limits *limits, struct error *err)
@@ -89,9 +107,10 @@ static int make(const struct backend *backend, const struct group_info *group,
 	    redirect_detach(group->name, err) ||
 	    cgroup_make(group->cgroup, limits, &made, err))
 		return -1;
-	if (!backend->group_add(group, err))
+	if (!follow_hub(group, err) && !backend->group_add(group, err))
 		return 0;
 	/* The refusal is what counts; a cgroup that stays is a stray, and shown. */
+	(void)!redirect_detach(group->name, &second);
 	if (made)
 		(void)!cgroup_remove(group->cgroup, &second);
 	return -1;
