@@ -124,6 +124,13 @@ struct {
 	__type(value, struct flow_value);
 } udp_reverse SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct unix_origin_value);
+} unix_origin SEC(".maps");
+
 /* Ring buffers have no BTF of their own: struct redirect_event is in the programs'. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

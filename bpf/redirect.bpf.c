@@ -307,6 +307,7 @@ static __always_inline int way_out(struct bpf_sock_addr *ctx, bool is_ipv6, bool
 	struct call call = { .key.protocol = protocol_of(ctx) };
 	const struct name_value *name;
 	struct detour detour = {};
+	__u32 index;
 
 	if (!call.key.protocol || (ctx->sk && ctx->sk->mark == REDIRECT_BYPASS_MARK))
 		return ALLOW;
@@ -325,7 +326,7 @@ static __always_inline int way_out(struct bpf_sock_addr *ctx, bool is_ipv6, bool
 		count(REDIRECT_STATS_GROUP(call.group), COUNTER(missed));
 		return to_cloud(ctx, &call, &detour, name, is_ipv6, is_connect);
 	}
-	switch (decide(ctx, &call, &handler)) {
+	switch (decide(ctx, &call, &handler, &index)) {
 	case TO_HANDLER:
 		if (!handler)
 			return ALLOW;

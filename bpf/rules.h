@@ -251,7 +251,7 @@ enum verdict {
 
 /* What the policy of the rule that was found says; counts and reports it. */
 static __always_inline enum verdict decide(struct bpf_sock_addr *ctx, const struct call *call,
-					   const struct handler_value **handler)
+					   const struct handler_value **handler, __u32 *chosen)
 {
 	const struct override_value *override;
 	__u32 rule = call->rule;
@@ -268,6 +268,7 @@ static __always_inline enum verdict decide(struct bpf_sock_addr *ctx, const stru
 	if (override->policy != REDIRECT_PREFER_CLOUD || !is_over(override->cloud_down_until))
 		index = handler_choose(ctx, rule, call->key.protocol);
 	*handler = bpf_map_lookup_elem(&handlers, &index);
+	*chosen = index;
 	if (*handler) {
 		count(rule, COUNTER(redirected));
 		return TO_HANDLER;

@@ -90,7 +90,7 @@ const struct command cmd_override_add = {
 	.summary = "Send a group's sockets for an endpoint to a local handler",
 	.help = "ENDPOINT is [udp:|any:]ADDRESS[/LENGTH]:PORT, for IPv6 [ADDRESS[/LENGTH]]:PORT, with "
 		"FIRST-LAST for a range of ports and * for any; without udp: or any: it is for TCP. "
-		"HANDLER is one address and port, with ,weight=N for its share where there are several. The narrowest range of ports wins, then the longest prefix. "
+		"Or unix:PATH, as tasks write it (Linux 6.7 and later). HANDLER is one address and port, or unix:PATH for unix:PATH, with ,weight=N for its share where there are several. The narrowest range of ports wins, then the longest prefix. "
 		"@hub in place of a GROUP is for all groups, after their own.",
 	.options = (const struct argp_option []) {
 		{ .name = "policy", .key = OPTION_POLICY, .arg = "POLICY",

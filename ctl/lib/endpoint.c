@@ -167,8 +167,8 @@ uint8_t endpoint_parse_protocol(const char **text)
 	return IPPROTO_TCP;
 }
 
-/* Two FNV-1a hashes, of which the second starts with the first: what a rule is looked up by. */
-void endpoint_hash_path(const char *path, uint8_t hash[16])
+/* Two FNV-1a hashes, of which the second starts with the first: as the programs make them. */
+static void hash_path(const char *path, uint8_t hash[16])
 {
 	uint64_t sum[2] = { 0xcbf29ce484222325, 0x84222325cbf29ce4 };
 	const char *c;
@@ -191,7 +191,7 @@ static int parse_unix(const char *path, const char *text, struct endpoint *endpo
 	endpoint->family = AF_UNIX;
 	endpoint->prefixlen = 128;
 	strcpy(endpoint->path, path);
-	endpoint_hash_path(path, endpoint->address);
+	hash_path(path, endpoint->address);
 	return 0;
 }
 

@@ -103,6 +103,9 @@ int redirect_check(const struct override *override, struct error *err)
 	char text[REDIRECT_TEXT_MAX + REDIRECT_LABEL];
 
 	override_format(override, text);
+	if (override->endpoint.family == AF_UNIX && !redirect_has_unix())
+		return error_set(err, EOPNOTSUPP, "%.200s cannot be overridden: this kernel has no hooks for sockets of a path, Linux 6.7 is the first that has: mount the handler's socket over it in the tasks' mount namespace instead",
+				 text);
 	return check_policy(override, text, err) || check_handlers(override, err) ? -1 : 0;
 }
 

@@ -116,7 +116,7 @@ static int read_answers(const struct nlmsghdr *header, int len, __u8 protocol, d
 		} else if (header->nlmsg_type == NLMSG_ERROR) {
 			const struct nlmsgerr *refusal = NLMSG_DATA(header);
 
-			return error_set(err, -refusal->error, "the kernel does not show its sockets: %s",
+			return error_set(err, -refusal->error, "the kernel does not show its sockets: %s: it needs CONFIG_INET_DIAG and CONFIG_INET_UDP_DIAG",
 					 strerror(-refusal->error));
 		} else {
 			read_socket(header, protocol, &socket, &origin);

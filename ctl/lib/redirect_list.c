@@ -87,6 +87,17 @@ void redirect_group_name(__u32 number, char name[REDIRECT_GROUP_NAME])
 	memcpy(name, info.group, REDIRECT_GROUP_NAME);
 }
 
+void redirect_rule_path(__u32 rule, char path[REDIRECT_PATH])
+{
+	cleanup_pins struct pins pins = PINS_CLOSED;
+	struct label_value label = {};
+	struct error ignored;
+
+	if (!pins_open(&pins, PINS_READ, &ignored) && pins.ready)
+		(void)!bpf_map_lookup_elem(pins.map[MAP_LABELS], &rule, &label);
+	snprintf(path, REDIRECT_PATH, "%.*s", REDIRECT_PATH - 1, label.label);
+}
+
 static struct override_info make_info(const struct pins *pins, const struct rule_entry *entry)
 {
 	struct override_info info = {

@@ -307,9 +307,11 @@ static int refuse_loop(struct listener *listener, __u8 protocol, struct error *e
 		.origins = -1,
 	};
 	char text[REDIRECT_TEXT_MAX];
+	struct error ignored;
 
-	if (diag_each(&query, match_listener, listener, err) < 0)
-		return -1;
+	/* A kernel that does not show its sockets leaves it to the operator. */
+	if (diag_each(&query, match_listener, listener, &ignored) < 0)
+		return 0;
 	endpoint_format(address, text);
 	return listener->found ? error_set(err, ELOOP, "the handler %s is a process in the group's cgroup, so its own connections would be redirected to itself: start it outside of the group",
 					   text) : 0;

@@ -35,6 +35,7 @@ const char *const pin_map_names[NR_PIN_MAPS] = {
 	[MAP_GROUPS] = "groups",
 	[MAP_CGROUPS] = "cgroups",
 	[MAP_ORIGIN] = "origin",
+	[MAP_UNIX_ORIGIN] = "unix_origin",
 	[MAP_FLOWS] = "udp_reverse",
 	[MAP_EVENTS] = "events",
 };
@@ -57,6 +58,7 @@ static const struct {
 	[MAP_GROUPS] = { sizeof(__u32), sizeof(struct group_value) },
 	[MAP_CGROUPS] = { sizeof(__u64), sizeof(struct cgroup_value) },
 	[MAP_ORIGIN] = { sizeof(int), sizeof(struct origin_value) },
+	[MAP_UNIX_ORIGIN] = { sizeof(int), sizeof(struct unix_origin_value) },
 	[MAP_FLOWS] = { sizeof(struct flow_key), sizeof(struct flow_value) },
 	[MAP_EVENTS] = { 0, 0 },
 };

@@ -24,7 +24,7 @@
 enum pin_map {
 	MAP_RULES, MAP_RULES_0, MAP_RULES_1, MAP_ACTIVE, MAP_PORTS, MAP_OVERRIDES,
 	MAP_HANDLERS, MAP_PATHS, MAP_NAMES, MAP_LABELS, MAP_STATS, MAP_GROUPS, MAP_CGROUPS,
-	MAP_ORIGIN, MAP_FLOWS, MAP_EVENTS,
+	MAP_ORIGIN, MAP_UNIX_ORIGIN, MAP_FLOWS, MAP_EVENTS,
 	NR_PIN_MAPS,
 };
 
@@ -63,6 +63,8 @@ void pins_group_path(const char *group, char path[PATH_MAX]);
 int __must_check redirect_check_group(const char *group, struct error *err);
 /* The number of a group, or 0. */
 __u32 redirect_find_group(const struct pins *pins, const char *group);
+/* Has the kernel hooks for AF_UNIX? */
+bool redirect_has_unix(void);
 /* The same, with REDIRECT_HUB_NAME: false if there is none. */
 bool redirect_group_number(const struct pins *pins, const char *group, __u32 *number);
 /* Its name; "" if there is none. */
@@ -94,5 +96,8 @@ void rules_sort(struct rule_set *set);
 /* In a sorted set. */
 const struct rule_entry *rules_find(const struct rule_set *set, const struct rule_key *key);
 void rules_free(struct rule_set *set);
+
+/* The path of a rule for one; "" if it is none, or is gone. */
+void redirect_rule_path(__u32 rule, char path[REDIRECT_PATH]);
 
 #endif /* COPPICE_REDIRECT_PINS_H */

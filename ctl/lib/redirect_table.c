@@ -225,7 +225,8 @@ static int use_handler(struct table *table, const struct endpoint *address, stru
 				 REDIRECT_HANDLERS_MAX);
 	value.here = value.family != AF_UNIX && is_here(&value);
 	table->handlers[index] = value;
-	memcpy(table->paths[index], address->path, REDIRECT_PATH);
+	memcpy(table->paths[index].path, address->path, REDIRECT_PATH);
+	table->paths[index].len = strnlen(address->path, REDIRECT_PATH);
 	table->handler_state[index] = TABLE_NEW | TABLE_WRITE;
 	*slot = index + 1;
 	return index;
@@ -446,7 +447,8 @@ static int write_paths(const struct table *table, const struct pins *pins)
 			continue;
 		if (table->handlers[i].family != AF_UNIX)
 			(void)!bpf_map_delete_elem(pins->map[MAP_PATHS], &i);
-		else if (bpf_map_update_elem(pins->map[MAP_PATHS], &i, table->paths[i], BPF_ANY))
+		else if (bpf_map_update_elem(pins->map[MAP_PATHS], &i, &table->paths[i],
+					     BPF_ANY))
 			return -1;
 	}
 	return 0;

@@ -24,7 +24,7 @@ struct table {
 	__u8 *handler_state;		/* by index */
 	__u8 *nr_keys;			/* by rule, in the old set */
 	__u32 *slots;			/* hash of handlers: index + 1 */
-	char (*paths)[REDIRECT_PATH];	/* by index of handler */
+	struct path_value *paths;	/* by index of handler */
 	__u32 next_rule, next_handler;
 };
 

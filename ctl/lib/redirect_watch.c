@@ -423,6 +423,8 @@ static int tell_event(void *data, void *record, size_t size)
 		return 0;
 	memcpy(news.endpoint.address, event->address, sizeof(event->address));
 	redirect_group_name(event->group, news.group);
+	if (event->family == AF_UNIX)
+		redirect_rule_path(event->rule, news.endpoint.path);
 	watcher->result = watcher->watch->tell(&news, watcher->watch->data);
 	return watcher->result;
 }

@@ -117,7 +117,8 @@ struct handler_value {
 
 /* Element of the hash "paths", keyed by a handler's index. */
 struct path_value {
-	char path[REDIRECT_PATH];
+	__u32 len;
+	char path[REDIRECT_PATH];	/* zero behind it */
 };
 
 /* Element of the hash "labels", keyed by a rule's number: for people only. */
@@ -191,13 +192,12 @@ struct flow_value {
 	__u32 port;
 };
 
-/*
- * Socket storage "unix_origin": which path the task asked for.
- */
+/* Socket storage "unix_origin": which path the task asked for, and where it was sent. */
 struct unix_origin_value {
+	__u32 group;		/* 0: nothing is redirected */
 	__u32 rule;
-	__u32 len;		/* 0: nothing is redirected */
-	char path[REDIRECT_PATH];
+	char asked[REDIRECT_PATH];
+	__u8 peer[16];		/* hash of the handler's path */
 };
 
 /*

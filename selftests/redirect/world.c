@@ -245,8 +245,15 @@ static bool have_mptcp(void)
 	return fd >= 0;
 }
 
+/* The kernel loads them by itself where it finds modprobe, which is not so in the VM rig. */
+static void load_diag(void)
+{
+	(void)!system("PATH=$PATH:/sbin:/usr/sbin modprobe -qa tcp_diag udp_diag 2> /dev/null");
+}
+
 const char *world_make(struct world *world)
 {
+	load_diag();
 	if (make_cgroups(world))
 		return "cgroups";
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS) ||
