@@ -14,10 +14,11 @@
 #include "lib/event.h"
 #include "lib/name.h"
 #include "lib/spawn.h"
+#include "lib/trust.h"
 
 #define COUNT_MAX	100000
 #define WORDS_MAX	1024	/* arguments, and variables */
-#define WORDS_ROOM	(WORDS_MAX + 4)
+#define WORDS_ROOM	(WORDS_MAX + 4 + TRUST_VARIABLES)
 
 extern char **environ;
 
@@ -124,7 +125,7 @@ static int option(int key, char *arg, void *data, struct error *err)
  * Starting.
  */
 
-/* Room for these three variables is left by add_word(). */
+/* Room for these variables is left by add_word(). */
 static char **make_environment(struct batch *batch, struct arguments *arguments)
 {
 	static char event[32], reuse[32];
@@ -139,6 +140,8 @@ static char **make_environment(struct batch *batch, struct arguments *arguments)
 		snprintf(reuse, sizeof(reuse), COPPICE_ENV_REUSE "=%s", arguments->reuse);
 		arguments->variables[nr++] = reuse;
 	}
+	if (trust_has(batch->group.name))
+		nr += trust_variables(arguments->variables, nr, arguments->variables + nr);
 	return spawn_environment(environ, &batch->user, arguments->variables);
 }
 
@@ -175,6 +178,8 @@ static int open_batch(struct batch *batch, struct arguments *arguments, struct e
 		if (batch->event < 0)
 			return -1;
 	}
+	if (trust_has(batch->group.name) && trust_mounts(&batch->mounts, err))
+		return -1;
 	if (backend->launch_open(arguments->group, &batch->launch, err))
 		return -1;
 	batch->launch.no_premap = arguments->no_premap;

@@ -25,6 +25,7 @@ struct build {
 	const struct override *overrides;
 	size_t nr_overrides;
 	const struct task_mounts *mounts;	/* of the template, or NULL */
+	bool trusts_ca;			/* has the variables for it */
 };
 
 /*

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0
+# Sourced by the tests here, first of all: a hub of their own. Network (loopback only, no route),
+# state, pins and programs in the background are the test's alone and end with it; groups are
+# of the memfd backend and named after the test.
+# shellcheck shell=bash
+
+if [ "$(id -u)" != 0 ]; then
+	printf 'TAP version 13\n1..0 # SKIP it takes root to make namespaces\n'
+	exit 4
+fi
+if [ -z "${COPPICE_TEST_WORLD:-}" ]; then
+	COPPICE_TEST_WORLD=$$ exec unshare --mount --net --pid --fork --kill-child --mount-proc \
+		--propagation private "$0" "$@"
+fi
+for directory in /run/coppice /var/lib/coppice; do
+	mkdir -p "$directory" && mount -t tmpfs -o mode=755 world "$directory" || exit
+done
+mount -t bpf bpf /sys/fs/bpf || exit
+ip link set lo up || exit
+
+# shellcheck source=selftests/ctl/tap.sh
+. "$(dirname "$0")/../ctl/tap.sh"
+
+me=n$COPPICE_TEST_WORLD
+backend=memfd
+c() { timeout 120 "$coppice" --backend "$backend" "$@"; }
+# One member of a JSON document on standard input: field '["a"][0]'
+field() { /usr/bin/python3 -c "import json, sys; print(json.load(sys.stdin)$1)"; }
+
+# until_true COMMAND…: as long as a loaded machine takes.
+until_true() {
+	local i
+	for i in $(seq 600); do
+		"$@" > /dev/null 2>&1 && return
+		sleep 0.1
+	done
+	echo "# it never became true: $*"
+	return 1
+}
+listens() { (exec 3<> "/dev/tcp/127.0.0.1/$1") 2> /dev/null; }
+
+echo "TAP version 13"
