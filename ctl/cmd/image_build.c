@@ -84,12 +84,12 @@ static int add_override(struct arguments *arguments, char *text, struct error *e
 		return error_usage(err, "'%.80s' is no override: give ENDPOINT=HANDLER, like 198.18.0.5:80=127.0.0.1:8080",
 				   text);
 	*equals = '\0';
-	ret = endpoint_parse(text, &override->endpoint, err) ||
+	ret = overrides_parse(text, override, err) ||
 	      handler_parse(equals + 1, &override->handlers[0].address, err) ? -1 : 0;
 	*equals = '=';
 	override->nr_handlers = 1;
 	if (!ret)
-		ret = redirect_check(override, err);
+		ret = overrides_check(override, err);
 	arguments->nr_overrides++;
 	return ret;
 }
@@ -235,6 +235,12 @@ static int keep_image(struct context *ctx, const struct arguments *arguments, ui
 	return ctx->backend->image_load(arguments->name, owner, image, err);
 }
 
+static bool trusts_ca(const struct arguments *arguments)
+{
+	return arguments->trust_ca ||
+	       overrides_have_tls(arguments->overrides, arguments->nr_overrides);
+}
+
 static int build_and_keep(struct context *ctx, const struct arguments *arguments,
 			  const struct user *owner, const char *python_path,
 			  const struct task_mounts *mounts, struct error *err)
@@ -250,7 +256,7 @@ static int build_and_keep(struct context *ctx, const struct arguments *arguments
 		.overrides = arguments->overrides,
 		.nr_overrides = arguments->nr_overrides,
 		.mounts = mounts,
-		.trusts_ca = arguments->trust_ca,
+		.trusts_ca = trusts_ca(arguments),
 	};
 	struct layout layout;
 	struct image image;
@@ -268,6 +274,15 @@ static int build_and_keep(struct context *ctx, const struct arguments *arguments
 	return ret;
 }
 
+/* What the template's overrides call for. */
+static int add_mounts(const struct arguments *arguments, struct task_mounts *mounts,
+		      struct error *err)
+{
+	if (trusts_ca(arguments) && trust_mounts(mounts, err))
+		return -1;
+	return arguments->nr_overrides ? overrides_mounts(mounts, err) : 0;
+}
+
 static int build_from_template(struct context *ctx, const struct arguments *arguments,
 			       const struct user *owner, struct error *err)
 {
@@ -276,7 +291,7 @@ static int build_from_template(struct context *ctx, const struct arguments *argu
 	int ret = -1;
 
 	if ((!arguments->python || !path_python(python_path, err)) &&
-	    (!arguments->trust_ca || !trust_mounts(&mounts, err)))
+	    !add_mounts(arguments, &mounts, err))
 		ret = build_and_keep(ctx, arguments, owner, arguments->python ? python_path : NULL,
 				     &mounts, err);
 	task_mounts_free(&mounts);

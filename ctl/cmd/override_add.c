@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "lib/cleanup.h"
+#include "lib/overrides.h"
 #include "override.h"
 
 enum { OPTION_POLICY = 256, OPTION_FROM };
@@ -47,12 +48,12 @@ static int add(const struct context *ctx, const char *group, const struct overri
 	size_t i;
 
 	for (i = 0; i < nr; i++)
-		if (redirect_check(&overrides[i], err))
+		if (overrides_check(&overrides[i], err))
 			return -1;
 	if (override_check_loops(ctx, group, overrides, nr, err) ||
 	    override_attach(ctx, group, err))
 		return -1;
-	return redirect_add_all(group, overrides, nr, err);
+	return overrides_add(group, overrides, nr, err);
 }
 
 static int add_file(const struct context *ctx, const struct arguments *arguments,
@@ -78,7 +79,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 		return add_file(ctx, &arguments, err);
 	if (!arguments.endpoint || (!override->nr_handlers && override->policy != REDIRECT_BLOCK))
 		return error_usage(err, "a GROUP, an ENDPOINT and a HANDLER are needed: web 198.18.0.5:80 127.0.0.1:8080, say");
-	if (endpoint_parse(arguments.endpoint, &override->endpoint, err))
+	if (overrides_parse(arguments.endpoint, override, err))
 		return -1;
 	return add(ctx, arguments.group, override, 1, err);
 }
@@ -88,8 +89,9 @@ const struct command cmd_override_add = {
 	.verb = "add",
 	.args = "GROUP {ENDPOINT HANDLER… [--policy POLICY] | --from FILE}",
 	.summary = "Send a group's sockets for an endpoint to a local handler",
-	.help = "ENDPOINT is [udp:|any:]ADDRESS[/LENGTH]:PORT, for IPv6 [ADDRESS[/LENGTH]]:PORT, with "
+	.help = "ENDPOINT is [udp:|any:]HOST:PORT or [udp:|any:]ADDRESS[/LENGTH]:PORT, for IPv6 [ADDRESS[/LENGTH]]:PORT, with "
 		"FIRST-LAST for a range of ports and * for any; without udp: or any: it is for TCP. "
+		"In a HOST a * at the front stands for one label or more, elsewhere for one. "
 		"Or unix:PATH, as tasks write it (Linux 6.7 and later). HANDLER is one address and port, or unix:PATH for unix:PATH, with ,weight=N for its share where there are several. The narrowest range of ports wins, then the longest prefix. "
 		"@hub in place of a GROUP is for all groups, after their own.",
 	.options = (const struct argp_option []) {

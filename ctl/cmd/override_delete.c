@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* coppice override delete GROUP ENDPOINT */
+#include "lib/overrides.h"
 #include "override.h"
 
 enum { OPTION_CONNECTIONS = 256 };
@@ -26,16 +27,16 @@ static int option(int key, char *arg, void *data, struct error *err)
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
 	struct arguments arguments = {};
-	struct endpoint endpoint;
+	struct override override = {};
 
 	(void)ctx;
 	if (cmd_parse(&cmd_override_delete, argc, argv, option, &arguments, err))
 		return -1;
 	if (arguments.nr < 2)
 		return error_usage(err, "a GROUP and an ENDPOINT are needed, as `coppice override list` shows them");
-	if (endpoint_parse(arguments.text[1], &endpoint, err))
+	if (overrides_parse(arguments.text[1], &override, err))
 		return -1;
-	return redirect_delete(arguments.text[0], &endpoint, arguments.connections, err);
+	return overrides_delete(arguments.text[0], &override, arguments.connections, err);
 }
 
 const struct command cmd_override_delete = {

@@ -13,6 +13,7 @@
 #include "lib/cleanup.h"
 #include "lib/event.h"
 #include "lib/name.h"
+#include "lib/overrides.h"
 #include "lib/spawn.h"
 #include "lib/trust.h"
 
@@ -178,7 +179,8 @@ static int open_batch(struct batch *batch, struct arguments *arguments, struct e
 		if (batch->event < 0)
 			return -1;
 	}
-	if (trust_has(batch->group.name) && trust_mounts(&batch->mounts, err))
+	if ((trust_has(batch->group.name) && trust_mounts(&batch->mounts, err)) ||
+	    (overrides_have_names(batch->group.name) && overrides_mounts(&batch->mounts, err)))
 		return -1;
 	if (backend->launch_open(arguments->group, &batch->launch, err))
 		return -1;

@@ -9,7 +9,7 @@
 #include "error.h"
 #include "image.h"
 #include "layout.h"
-#include "redirect.h"
+#include "overrides.h"
 #include "task_mounts.h"
 #include "user.h"
 

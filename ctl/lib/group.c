@@ -10,8 +10,7 @@
 
 #include "cleanup.h"
 #include "group.h"
-#include "redirect.h"
-#include "trust.h"
+#include "overrides.h"
 
 bool group_owns_cgroup(const struct group_info *group)
 {
@@ -105,7 +104,7 @@ static int make(const struct backend *backend, const struct group_info *group,
 
 	if (check_name_free(group->name, err) || check_cgroup_free(backend, group->cgroup, err) ||
 	    (group_owns_cgroup(group) && refuse_processes(group->cgroup, err)) ||
-	    redirect_detach(group->name, err) || trust_take(group->name, err) ||
+	    overrides_forget(group->name, err) ||
 	    cgroup_make(group->cgroup, limits, &made, err))
 		return -1;
 	if (!follow_hub(group, err) && !backend->group_add(group, err))
@@ -134,8 +133,7 @@ static int unmake(const struct backend *backend, const char *name, struct error 
 	/* Tasks are refused by the backend; these have left the group by execve(). */
 	if (!info.tasks && group_owns_cgroup(&info) && refuse_processes(info.cgroup, err))
 		return -1;
-	if (backend->group_delete(name, err) || redirect_detach(name, err) ||
-	    trust_take(name, err))
+	if (backend->group_delete(name, err) || overrides_forget(name, err))
 		return -1;
 	return group_owns_cgroup(&info) ? cgroup_remove(info.cgroup, err) : 0;
 }

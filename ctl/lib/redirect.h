@@ -137,6 +137,8 @@ struct redirect_name {
 
 int __must_check redirect_name_set(const char *group, const struct redirect_name *name,
 				   struct error *err);
+int __must_check redirect_name_set_all(const char *group, const struct redirect_name *names,
+				       size_t nr, struct error *err);
 /* No error if there is none. */
 int __must_check redirect_name_delete(const char *group, const struct endpoint *address,
 				      struct error *err);

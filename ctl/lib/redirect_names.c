@@ -29,18 +29,14 @@ static int open_group(struct pins *pins, const char *group, __u32 *number, struc
 	return 0;
 }
 
-int redirect_name_set(const char *group, const struct redirect_name *name, struct error *err)
+static int set_one(const struct pins *pins, __u32 number, const struct redirect_name *name,
+		   struct error *err)
 {
-	cleanup_pins struct pins pins = PINS_CLOSED;
 	struct name_value value = {};
-	struct name_key key;
-	__u32 number;
+	struct name_key key = make_key(number, &name->address);
 
 	if (name->alias.family != name->address.family)
 		return error_set(err, EAFNOSUPPORT, "an address of a name and its alias are of one family");
-	if (open_group(&pins, group, &number, err))
-		return -1;
-	key = make_key(number, &name->address);
 	memcpy(value.alias, name->alias.address, address_size(&name->alias));
 	if (name->real4.family == AF_INET) {
 		memcpy(value.real4, name->real4.address, sizeof(value.real4));
@@ -50,12 +46,32 @@ int redirect_name_set(const char *group, const struct redirect_name *name, struc
 		memcpy(value.real6, name->real6.address, sizeof(value.real6));
 		value.real |= NAME_REAL6;
 	}
-	if (!bpf_map_update_elem(pins.map[MAP_NAMES], &key, &value, BPF_ANY))
+	if (!bpf_map_update_elem(pins->map[MAP_NAMES], &key, &value, BPF_ANY))
 		return 0;
 	if (errno == E2BIG)
 		return error_set(err, ENOSPC, "all %d addresses that names can have are in use", REDIRECT_NAMES_MAX);
 	return error_set(err, errno, "the address of a name cannot be written to %s/names: %s",
 			 PIN_MAPS, strerror(errno));
+}
+
+int redirect_name_set_all(const char *group, const struct redirect_name *names, size_t nr,
+			  struct error *err)
+{
+	cleanup_pins struct pins pins = PINS_CLOSED;
+	__u32 number;
+	size_t i;
+
+	if (open_group(&pins, group, &number, err))
+		return -1;
+	for (i = 0; i < nr; i++)
+		if (set_one(&pins, number, &names[i], err))
+			return -1;
+	return 0;
+}
+
+int redirect_name_set(const char *group, const struct redirect_name *name, struct error *err)
+{
+	return redirect_name_set_all(group, name, 1, err);
 }
 
 int redirect_name_delete(const char *group, const struct endpoint *address, struct error *err)

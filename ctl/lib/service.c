@@ -22,7 +22,7 @@
 #define WAIT_MS		30000
 #define PAUSE_MS	20
 
-const struct service *const services[] = { &service_terminator, NULL };
+const struct service *const services[] = { &service_responder, &service_terminator, NULL };
 
 const struct service *service_find(const char *name, struct error *err)
 {
@@ -31,7 +31,7 @@ const struct service *service_find(const char *name, struct error *err)
 	for (service = services; *service; service++)
 		if (!strcmp((*service)->name, name))
 			return *service;
-	error_usage(err, "'%.80s' is no service: there is terminator", name);
+	error_usage(err, "'%.80s' is no service: there are responder and terminator", name);
 	return NULL;
 }
 

@@ -30,6 +30,8 @@ struct service {
 	int (*configure)(char **argv, struct error *err);
 	/* What may have changed by itself; told to @program, the running one. */
 	int (*renew)(pid_t program, struct error *err);
+	/* What may take long: in a process of its own, now and then. Or NULL. */
+	int (*background)(struct error *err);
 	/* In the supervisor: let @program read what was written. */
 	int (*reload)(pid_t program, struct error *err);
 	/* The same for others; it is done, or soon will be, when this returns. */
@@ -38,7 +40,7 @@ struct service {
 	int (*port)(void);
 };
 
-extern const struct service service_terminator;
+extern const struct service service_responder, service_terminator;
 extern const struct service *const services[];	/* NULL-terminated */
 
 const struct service *service_find(const char *name, struct error *err);

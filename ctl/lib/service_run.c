@@ -27,6 +27,7 @@ struct supervisor {
 	char path[128];		/* of the program */
 	pid_t program;		/* or 0: it is to be started in delay_ms */
 	int delay_ms;
+	pid_t background;	/* or 0 */
 	int lock, signals;
 };
 
@@ -111,12 +112,33 @@ static void reap(struct supervisor *supervisor)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == supervisor->background)
+			supervisor->background = 0;
 		if (pid != supervisor->program)
 			continue;
 		supervisor->program = 0;
 		snprintf(text, sizeof(text), "the program ended with status %#x", status);
 		say(supervisor, text);
 	}
+}
+
+/* One at a time. It ends with the supervisor, whose lock it does not hold. */
+static void start_background(struct supervisor *supervisor)
+{
+	struct error err = {};
+	pid_t parent = getpid();
+
+	if (!supervisor->service->background || supervisor->background)
+		return;
+	supervisor->background = fork();
+	if (supervisor->background)
+		return;
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
+		_exit(EXIT_REFUSED);
+	close(supervisor->lock);
+	if (supervisor->service->background(&err))
+		say(supervisor, err.text);
+	_exit(EXIT_OK);
 }
 
 static void attend(struct supervisor *supervisor)
@@ -132,17 +154,19 @@ static void attend(struct supervisor *supervisor)
 	} else {
 		supervisor->delay_ms = DELAY_MIN_MS;
 		failed = supervisor->service->renew(supervisor->program, &err);
+		start_background(supervisor);
 	}
 	if (failed)
 		say(supervisor, err.text);
 }
 
-static void reload(const struct supervisor *supervisor)
+static void reload(struct supervisor *supervisor)
 {
 	struct error err;
 
 	if (supervisor->program && supervisor->service->reload(supervisor->program, &err))
 		say(supervisor, err.text);
+	start_background(supervisor);
 }
 
 /* Returns false once it is to end. */
@@ -195,10 +219,12 @@ int service_run(const struct service *service, struct error *err)
 	signals = lock < 0 ? -1 : watch_signals(err);
 	if (signals < 0)
 		return -1;
+	supervisor.lock = lock;
 	supervisor.signals = signals;
 	/* What is wrong at once is for who started it; later failures are tried again. */
 	if (start(&supervisor, err))
 		return -1;
+	start_background(&supervisor);
 	supervise(&supervisor);
 	end(&supervisor);
 	return EXIT_OK;

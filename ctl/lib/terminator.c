@@ -302,17 +302,13 @@ static bool port_is_free(int port)
 
 static int choose_port(const json_t *list, struct tls_handler *handler, struct error *err)
 {
-	static const uint8_t loopback[4] = { 127, 0, 0, 1 };
-	char address[REDIRECT_TEXT_MAX];
+	char address[32];
 	int port;
 
-	handler->listen = (struct endpoint){ .family = AF_INET, .prefixlen = 32 };
-	memcpy(handler->listen.address, loopback, sizeof(loopback));
 	for (port = PORT_FIRST; port <= PORT_LAST; port++) {
-		handler->listen.port = port;
-		endpoint_format(&handler->listen, address);
+		snprintf(address, sizeof(address), "127.0.0.1:%d", port);
 		if (!find_listener(list, address) && port_is_free(port))
-			return 0;
+			return handler_parse(address, &handler->listen, err);
 	}
 	return error_set(err, EADDRINUSE, "no port from %d to %d is free: choose one with --listen",
 			 PORT_FIRST, PORT_LAST);
@@ -407,11 +403,18 @@ static int add(struct tls_handler *handler, struct error *err)
 	return -1;
 }
 
+static int check_addresses(const struct tls_handler *handler, struct error *err)
+{
+	if (handler->listen.family != AF_UNIX && handler->to.family != AF_UNIX)
+		return 0;
+	return error_set(err, EAFNOSUPPORT, "a handler behind TLS has an address and a port: give them in place of the path of a socket");
+}
+
 int terminator_add(struct tls_handler *handler, struct error *err)
 {
 	autoclose int held = -1;
 
-	if (name_check("a handler", handler->name, err))
+	if (name_check("a handler", handler->name, err) || check_addresses(handler, err))
 		return -1;
 	held = lock(err);
 	return held < 0 ? -1 : add(handler, err);

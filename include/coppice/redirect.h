@@ -21,7 +21,7 @@
 #define REDIRECT_HANDLERS_MAX	4096
 #define REDIRECT_CHOICES_MAX	8	/* handlers of one rule */
 #define REDIRECT_RANGES_MAX	16	/* different port ranges of one group */
-#define REDIRECT_NAMES_MAX	16384
+#define REDIRECT_NAMES_MAX	32768	/* two a name */
 #define REDIRECT_FLOWS_MAX	16384
 #define REDIRECT_LABEL		256
 #define REDIRECT_PATH		108	/* sun_path */
