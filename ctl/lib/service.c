@@ -57,25 +57,37 @@ static void pause_shortly(void)
 	nanosleep(&pause, NULL);
 }
 
-static bool connects(const char *address, int port)
+static bool connects(int port)
 {
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sockaddr_in in = {
+		.sin_family = AF_INET, .sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
 	autoclose int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	inet_pton(AF_INET, address, &in.sin_addr);
 	return fd >= 0 && !connect(fd, (struct sockaddr *)&in, sizeof(in));
 }
 
-bool service_listens(const char *address, int port)
+static bool becomes(bool listening, int port)
 {
 	int left = WAIT_MS / PAUSE_MS;
 
-	while (!connects(address, port)) {
+	while (connects(port) != listening) {
 		if (!left--)
 			return false;
 		pause_shortly();
 	}
 	return true;
+}
+
+bool service_listens(int port)
+{
+	return becomes(true, port);
+}
+
+bool service_is_silent(int port)
+{
+	return becomes(false, port);
 }
 
 /*
@@ -126,7 +138,7 @@ static int wait_ready(const struct service *service, pid_t supervisor, struct er
 	char line[256];
 
 	for (; left--; pause_shortly()) {
-		if (connects("127.0.0.1", service->port()))
+		if (connects(service->port()))
 			return 0;
 		if (waitpid(supervisor, &status, WNOHANG) == supervisor)
 			break;

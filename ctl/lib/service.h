@@ -28,8 +28,10 @@ struct service {
 	bool (*wanted)(void);
 	/* Write what the program reads, and its words into @argv behind the path. */
 	int (*configure)(char **argv, struct error *err);
-	/* What may have changed by itself; told to @program, the running one. */
-	int (*renew)(pid_t program, struct error *err);
+	/* Has anything changed by itself, so that reload() is due? Or -1. */
+	int (*renew)(struct error *err);
+	/* It tells when it is ready, as systemd wants it, and can be told nothing before. */
+	bool notifies;
 	/* What may take long: in a process of its own, now and then. Or NULL. */
 	int (*background)(struct error *err);
 	/* In the supervisor: let @program read what was written. */
@@ -58,7 +60,8 @@ int __must_check service_refresh(const struct service *service, struct error *er
 /* Be the supervisor until a signal ends it. Returns an exit status, or -1. */
 int __must_check service_run(const struct service *service, struct error *err);
 
-/* Does something listen there, within the time that programs take to start? */
-bool service_listens(const char *address, int port);
+/* Does something listen at that port of 127.0.0.1, or no more, within the time that programs take? */
+bool service_listens(int port);
+bool service_is_silent(int port);
 
 #endif /* COPPICE_SERVICE_H */

@@ -6,9 +6,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,8 +31,18 @@ struct supervisor {
 	pid_t program;		/* or 0: it is to be started in delay_ms */
 	int delay_ms;
 	pid_t background;	/* or 0 */
+	bool ready;		/* to be told something */
+	bool changed;		/* and there is something */
 	int lock, signals;
+	int notify;		/* where the program tells that it is ready, or -1 */
 };
+
+static void notify_path(const struct service *service, struct sockaddr_un *address)
+{
+	address->sun_family = AF_UNIX;
+	snprintf(address->sun_path, sizeof(address->sun_path), SERVICE_DIRECTORY "/%s.notify",
+		 service->name);
+}
 
 static int take_lock(const struct service *service, struct error *err)
 {
@@ -69,11 +82,31 @@ static int watch_signals(struct error *err)
 					strerror(errno));
 }
 
-/* A program without supervisor would keep the next one from its ports. */
-static void __attribute__((noreturn)) become(char **argv, pid_t parent)
+static int open_notify(const struct service *service, struct error *err)
 {
+	struct sockaddr_un address = {};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	notify_path(service, &address);
+	unlink(address.sun_path);
+	if (fd >= 0 && !bind(fd, (struct sockaddr *)&address, sizeof(address)))
+		return fd;
+	error_set(err, errno, "%s cannot be made: %s", address.sun_path, strerror(errno));
+	cleanup_close(&fd);
+	return -1;
+}
+
+/* A program without supervisor would keep the next one from its ports. */
+static void __attribute__((noreturn)) become(const struct service *service, char **argv, pid_t parent)
+{
+	struct sockaddr_un address = {};
 	sigset_t none;
 
+	notify_path(service, &address);
+	if (service->notifies)
+		setenv("NOTIFY_SOCKET", address.sun_path, 1);
+	else
+		unsetenv("NOTIFY_SOCKET");
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (!prctl(PR_SET_PDEATHSIG, SIGKILL) && getppid() == parent)
@@ -86,11 +119,13 @@ static int start(struct supervisor *supervisor, struct error *err)
 	char *argv[SERVICE_WORDS + 2] = { supervisor->path };
 	pid_t parent = getpid();
 
+	supervisor->ready = !supervisor->service->notifies;
+	supervisor->changed = false;
 	if (supervisor->service->configure(argv + 1, err))
 		return -1;
 	supervisor->program = fork();
 	if (!supervisor->program)
-		become(argv, parent);
+		become(supervisor->service, argv, parent);
 	if (supervisor->program < 0) {
 		supervisor->program = 0;
 		return error_set(err, errno, "no process for %s: %s", supervisor->path,
@@ -141,31 +176,55 @@ static void start_background(struct supervisor *supervisor)
 	_exit(EXIT_OK);
 }
 
-static void attend(struct supervisor *supervisor)
-{
-	struct error err = {};
-	int failed = 0;
-
-	if (!supervisor->program) {
-		failed = start(supervisor, &err);
-		supervisor->delay_ms *= 2;
-		if (supervisor->delay_ms > DELAY_MAX_MS)
-			supervisor->delay_ms = DELAY_MAX_MS;
-	} else {
-		supervisor->delay_ms = DELAY_MIN_MS;
-		failed = supervisor->service->renew(supervisor->program, &err);
-		start_background(supervisor);
-	}
-	if (failed)
-		say(supervisor, err.text);
-}
-
+/* What comes before it is ready is told then. */
 static void reload(struct supervisor *supervisor)
 {
 	struct error err;
 
-	if (supervisor->program && supervisor->service->reload(supervisor->program, &err))
+	supervisor->changed = !supervisor->ready;
+	if (!supervisor->program || supervisor->changed)
+		return;
+	if (supervisor->service->reload(supervisor->program, &err))
 		say(supervisor, err.text);
+	else
+		supervisor->ready = !supervisor->service->notifies;
+}
+
+static void take_notice(struct supervisor *supervisor)
+{
+	char text[512];
+	ssize_t len;
+
+	while ((len = recv(supervisor->notify, text, sizeof(text) - 1, 0)) >= 0) {
+		text[len] = '\0';
+		if (strstr(text, "READY=1"))
+			supervisor->ready = true;
+	}
+	if (supervisor->ready && supervisor->changed)
+		reload(supervisor);
+}
+
+static void restart(struct supervisor *supervisor)
+{
+	struct error err;
+
+	if (start(supervisor, &err))
+		say(supervisor, err.text);
+	supervisor->delay_ms *= 2;
+	if (supervisor->delay_ms > DELAY_MAX_MS)
+		supervisor->delay_ms = DELAY_MAX_MS;
+}
+
+static void renew(struct supervisor *supervisor)
+{
+	struct error err;
+	int changed = supervisor->service->renew(&err);
+
+	supervisor->delay_ms = DELAY_MIN_MS;
+	if (changed < 0)
+		say(supervisor, err.text);
+	else if (changed)
+		reload(supervisor);
 	start_background(supervisor);
 }
 
@@ -178,23 +237,32 @@ static bool answer_signal(struct supervisor *supervisor)
 		return true;
 	if (info.ssi_signo == SIGCHLD)
 		reap(supervisor);
-	else if (info.ssi_signo == SIGHUP)
-		reload(supervisor);
-	else
+	else if (info.ssi_signo != SIGHUP)
 		return false;
+	if (info.ssi_signo == SIGHUP) {
+		reload(supervisor);
+		start_background(supervisor);
+	}
 	return true;
 }
 
 static void supervise(struct supervisor *supervisor)
 {
-	struct pollfd wait = { .fd = supervisor->signals, .events = POLLIN };
+	struct pollfd waits[] = {
+		{ .fd = supervisor->signals, .events = POLLIN },
+		{ .fd = supervisor->notify, .events = POLLIN },
+	};
 	int ready;
 
 	do {
-		ready = poll(&wait, 1, supervisor->program ? RENEW_MS : supervisor->delay_ms);
-		if (!ready)
-			attend(supervisor);
-	} while (ready <= 0 || answer_signal(supervisor));
+		ready = poll(waits, 2, supervisor->program ? RENEW_MS : supervisor->delay_ms);
+		if (!ready && supervisor->program)
+			renew(supervisor);
+		else if (!ready)
+			restart(supervisor);
+		if (ready > 0 && waits[1].revents)
+			take_notice(supervisor);
+	} while (ready <= 0 || !waits[0].revents || answer_signal(supervisor));
 }
 
 static void end(const struct supervisor *supervisor)
@@ -210,15 +278,17 @@ static void end(const struct supervisor *supervisor)
 int service_run(const struct service *service, struct error *err)
 {
 	struct supervisor supervisor = { .service = service, .delay_ms = DELAY_MIN_MS };
-	autoclose int lock = -1, signals = -1;
+	autoclose int lock = -1, signals = -1, notify = -1;
 
 	if (program_find(service->program, service->package, supervisor.path,
 			 sizeof(supervisor.path), err))
 		return -1;
 	lock = take_lock(service, err);
-	signals = lock < 0 ? -1 : watch_signals(err);
+	notify = lock < 0 ? -1 : open_notify(service, err);
+	signals = notify < 0 ? -1 : watch_signals(err);
 	if (signals < 0)
 		return -1;
+	supervisor.notify = notify;
 	supervisor.lock = lock;
 	supervisor.signals = signals;
 	/* What is wrong at once is for who started it; later failures are tried again. */

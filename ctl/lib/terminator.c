@@ -218,7 +218,7 @@ static bool wanted(void)
 
 static int configure(char **argv, struct error *err)
 {
-	static char *const words[] = { "-W", "-f", CONFIG, NULL };
+	static char *const words[] = { "-Ws", "-f", CONFIG, NULL };
 	autojson json_t *list = terminator_list(err);
 	bool renewed = false;
 
@@ -245,14 +245,12 @@ static int reload(pid_t program, struct error *err)
 						  strerror(errno)) : 0;
 }
 
-static int renew(pid_t program, struct error *err)
+static int renew(struct error *err)
 {
 	autojson json_t *list = terminator_list(err);
 	bool renewed = false;
 
-	if (!list || write_config(list, CONFIG, &renewed, err))
-		return -1;
-	return renewed ? reload(program, err) : 0;
+	return !list || write_config(list, CONFIG, &renewed, err) ? -1 : renewed;
 }
 
 static int refresh(pid_t supervisor, struct error *err)
@@ -278,6 +276,7 @@ const struct service service_terminator = {
 	.wanted = wanted,
 	.configure = configure,
 	.renew = renew,
+	.notifies = true,
 	.reload = reload,
 	.refresh = refresh,
 	.port = port,
@@ -358,19 +357,24 @@ static int try(json_t *list, json_t *record, struct error *err)
 	return ret ? -1 : 0;
 }
 
+/* At other addresses than this the program listens a moment later than we say. */
+static bool is_seen(const struct endpoint *listen)
+{
+	static const uint8_t loopback[4] = { 127, 0, 0, 1 };
+
+	return listen->family == AF_INET && !memcmp(listen->address, loopback, sizeof(loopback));
+}
+
 static int put(const struct tls_handler *handler, const json_t *record, struct error *err)
 {
 	char path[PATH_MAX];
 	struct error second;
-	bool listens;
 
 	record_path(handler->name, path);
 	if (file_write_json(path, 0644, record, err))
 		return -1;
 	if (!service_refresh(&service_terminator, err)) {
-		listens = handler->listen.family != AF_INET ||
-			  service_listens("127.0.0.1", handler->listen.port);
-		if (listens)
+		if (!is_seen(&handler->listen) || service_listens(handler->listen.port))
 			return 0;
 		error_set(err, ETIMEDOUT, "the terminator does not listen at port %u: " SERVICE_DIRECTORY "/terminator.log says why",
 			  handler->listen.port);
@@ -420,6 +424,27 @@ int terminator_add(struct tls_handler *handler, struct error *err)
 	return held < 0 ? -1 : add(handler, err);
 }
 
+/* The certificate may go once no configuration with it is in force. */
+static int take_out(const char *path, struct error *err)
+{
+	autojson json_t *record = file_read_json(path, err);
+	struct endpoint listen;
+
+	if (!record || handler_parse(text_of(record, "listen"), &listen, err) ||
+	    file_remove(path, err))
+		return -1;
+	if (!wanted())
+		return service_stop(&service_terminator, err);
+	if (!service_pid(&service_terminator))
+		return 0;
+	if (service_refresh(&service_terminator, err))
+		return -1;
+	if (!is_seen(&listen) || service_is_silent(listen.port))
+		return 0;
+	return error_set(err, ETIMEDOUT, "the terminator still listens at port %u: " SERVICE_DIRECTORY "/terminator.log says why",
+			 listen.port);
+}
+
 int terminator_delete(const char *name, struct error *err)
 {
 	autoclose int held = -1;
@@ -434,9 +459,5 @@ int terminator_delete(const char *name, struct error *err)
 	if (access(path, F_OK))
 		return error_set(err, ENOENT, "there is no handler %s behind TLS: `coppice handler list` shows them",
 				 name);
-	if (file_remove(path, err) || ca_leaf_remove(name, err))
-		return -1;
-	if (!wanted())
-		return service_stop(&service_terminator, err);
-	return service_pid(&service_terminator) ? service_refresh(&service_terminator, err) : 0;
+	return take_out(path, err) || ca_leaf_remove(name, err) ? -1 : 0;
 }
