@@ -45,7 +45,7 @@ echo "TAP version 13"
 make_image() {
 	cp "$(dirname "$0")/inside.py" "$work/inside.py"
 	echo '{}' > "$work/nothing.json"
-	chmod 644 "$work"/*
+	chmod 644 "$work/inside.py" "$work/nothing.json"
 	c image build "$1" --python "$work/inside.py:handler" --warm "$work/nothing.json"
 }
 
