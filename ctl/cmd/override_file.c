@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "lib/overrides.h"
 #include "override.h"
 
 /* What `override list --json` says besides: read over. */
@@ -82,7 +83,7 @@ static int read_override(json_t *object, struct override *override, struct error
 		return error_usage(err, "it has no endpoint, which is a text");
 	if (policy && !json_is_string(policy))
 		return error_usage(err, "policy is a text");
-	if (endpoint_parse(endpoint, &override->endpoint, err) ||
+	if (overrides_parse(endpoint, override, err) ||
 	    (policy && policy_of_override(json_string_value(policy), &override->policy, err)))
 		return -1;
 	return read_handlers(object, override, err);

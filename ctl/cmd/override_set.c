@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "lib/cleanup.h"
+#include "lib/overrides.h"
 #include "override.h"
 
 enum { OPTION_CONNECTIONS = 256 };
@@ -39,13 +40,12 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	if (nr < 0)
 		return -1;
 	for (i = 0; i < nr; i++)
-		if (redirect_check(&overrides[i], err))
+		if (overrides_check(&overrides[i], err))
 			return -1;
 	if (override_check_loops(ctx, arguments.text[0], overrides, nr, err) ||
 	    override_attach(ctx, arguments.text[0], err))
 		return -1;
-	return redirect_replace(arguments.text[0], REDIRECT_ENDPOINT, overrides, nr,
-				arguments.connections, err);
+	return overrides_set(arguments.text[0], overrides, nr, arguments.connections, err);
 }
 
 const struct command cmd_override_set = {

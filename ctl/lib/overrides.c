@@ -176,6 +176,14 @@ static int mark(const char *group, bool has_names, struct error *err)
 	return file_make_directory(MARKS, 0755, err) || file_write(path, 0644, "", 0, err) ? -1 : 0;
 }
 
+bool overrides_have_names(const char *group)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), MARKS "/%s", group);
+	return !access(path, F_OK);
+}
+
 static int sync_names(struct names *names, const char *group, struct error *err)
 {
 	struct sync sync = { .names = names, .before = NAMES_CLOSED, .group = group };
@@ -285,18 +293,26 @@ static int find_named(const char *group, const struct override *override,
  * Adding.
  */
 
-static int take_names(struct names *names, const char *group, struct override *overrides,
-		      size_t nr, struct error *err)
+/* What is to become of a group's rules. */
+struct change {
+	const char *group;
+	struct override *overrides;	/* a copy, which gets addresses */
+	size_t nr;
+	bool replace;			/* all that there are */
+	enum redirect_connections connections;
+};
+
+static int take_names(struct names *names, const struct change *change, struct error *err)
 {
 	struct name name;
 	size_t i;
 
-	for (i = 0; i < nr; i++) {
-		if (!overrides[i].label[0])
+	for (i = 0; i < change->nr; i++) {
+		if (!change->overrides[i].label[0])
 			continue;
-		if (names_take(names, group, overrides[i].label, &name, err))
+		if (names_take(names, change->group, change->overrides[i].label, &name, err))
 			return -1;
-		set_addresses(&overrides[i], &name);
+		set_addresses(&change->overrides[i], &name);
 	}
 	return names_commit(names, err);
 }
@@ -321,59 +337,68 @@ static void explain(const char *group, const struct override *overrides, size_t 
 	}
 }
 
-/* The names are the file's whatever comes; those without a rule are given up by the sync. */
-static int add_rules(struct names *names, const char *group, const struct override *overrides,
-		     size_t nr, struct error *err)
+static int change_rules(const struct change *change, struct error *err)
 {
-	struct error second;
-
-	if (!set_reals(names, group, err) && !redirect_add_all(group, overrides, nr, err))
-		return sync_names(names, group, err);
+	if (change->replace)
+		return redirect_replace(change->group, REDIRECT_ENDPOINT, change->overrides,
+					change->nr, change->connections, err);
+	if (!redirect_add_all(change->group, change->overrides, change->nr, err))
+		return 0;
 	if (err->code == EEXIST)
-		explain(group, overrides, nr, err);
-	(void)!sync_names(names, group, &second);
+		explain(change->group, change->overrides, change->nr, err);
 	return -1;
 }
 
-static void take_back(struct names *names, const char *group, const struct override *overrides,
-		      size_t nr)
+/* The names are the file's whatever comes; those without a rule are given up by the sync. */
+static int change_named_rules(struct names *names, const struct change *change,
+			      struct error *err)
+{
+	struct error second;
+
+	if (!set_reals(names, change->group, err) && !change_rules(change, err))
+		return sync_names(names, change->group, err);
+	(void)!sync_names(names, change->group, &second);
+	return -1;
+}
+
+/* What was set in place of others cannot be taken back: the next change mends the names. */
+static void take_back(struct names *names, const struct change *change)
 {
 	struct error ignored;
 	size_t i;
 
-	for (i = 0; i < nr; i++)
-		(void)!redirect_delete(group, &overrides[i].endpoint, REDIRECT_KEEP, &ignored);
-	(void)!sync_names(names, group, &ignored);
+	for (i = 0; i < change->nr && !change->replace; i++)
+		(void)!redirect_delete(change->group, &change->overrides[i].endpoint,
+				       REDIRECT_KEEP, &ignored);
+	(void)!sync_names(names, change->group, &ignored);
 }
 
-static int add_taken(const char *group, struct override *overrides, size_t nr, struct error *err)
+static int change_named(const struct change *change, struct error *err)
 {
 	autonames struct names names = NAMES_CLOSED;
 
-	if (responder_check(err) || names_open(&names, err) ||
-	    take_names(&names, group, overrides, nr, err) ||
-	    add_rules(&names, group, overrides, nr, err))
+	if (responder_check(err) || names_open(&names, err) || take_names(&names, change, err) ||
+	    change_named_rules(&names, change, err))
 		return -1;
-	if (!responder_apply(err) && !set_dns(&names, group, err))
+	if (!responder_apply(err) && !set_dns(&names, change->group, err))
 		return 0;
-	take_back(&names, group, overrides, nr);
+	take_back(&names, change);
 	return -1;
 }
 
-static int add_named(const char *group, const struct override *overrides, size_t nr,
-		     struct error *err)
+static int change_copied(struct change change, struct error *err)
 {
-	struct override *copies;
+	const struct override *overrides = change.overrides;
 	int ret;
 
-	if (!strcmp(group, REDIRECT_HUB_NAME))
+	if (!strcmp(change.group, REDIRECT_HUB_NAME))
 		return error_usage(err, "names have addresses in a group, not in all of them: give a GROUP in place of " REDIRECT_HUB_NAME);
-	copies = malloc(nr * sizeof(*copies));
-	if (!copies)
+	change.overrides = malloc(change.nr * sizeof(*overrides) + 1);
+	if (!change.overrides)
 		return error_set(err, ENOMEM, "out of memory");
-	memcpy(copies, overrides, nr * sizeof(*copies));
-	ret = add_taken(group, copies, nr, err);
-	free(copies);
+	memcpy(change.overrides, overrides, change.nr * sizeof(*overrides));
+	ret = change_named(&change, err);
+	free(change.overrides);
 	return ret;
 }
 
@@ -398,19 +423,37 @@ bool overrides_have_tls(const struct override *overrides, size_t nr)
 	return false;
 }
 
+/* Whom all groups trust is each group's own matter. */
+static int change_all(const struct change *change, bool named, struct error *err)
+{
+	if (named ? change_copied(*change, err) : change_rules(change, err))
+		return -1;
+	if (!strcmp(change->group, REDIRECT_HUB_NAME) ||
+	    !overrides_have_tls(change->overrides, change->nr))
+		return 0;
+	return trust_give(change->group, err);
+}
+
 int overrides_add(const char *group, const struct override *overrides, size_t nr,
 		  struct error *err)
 {
-	int ret;
+	const struct change change = {
+		.group = group, .overrides = (struct override *)overrides, .nr = nr,
+	};
 
-	if (any_named(overrides, nr))
-		ret = add_named(group, overrides, nr, err);
-	else
-		ret = redirect_add_all(group, overrides, nr, err);
-	/* Whom all groups trust is each group's own matter. */
-	if (ret || !strcmp(group, REDIRECT_HUB_NAME) || !overrides_have_tls(overrides, nr))
-		return ret;
-	return trust_give(group, err);
+	return change_all(&change, any_named(overrides, nr), err);
+}
+
+int overrides_set(const char *group, const struct override *overrides, size_t nr,
+		  enum redirect_connections connections, struct error *err)
+{
+	const struct change change = {
+		.group = group, .overrides = (struct override *)overrides, .nr = nr,
+		.replace = true, .connections = connections,
+	};
+
+	/* Those that go may have names, too. */
+	return change_all(&change, any_named(overrides, nr) || overrides_have_names(group), err);
 }
 
 /*
@@ -468,14 +511,6 @@ int overrides_forget(const char *group, struct error *err)
 /*
  * Tasks.
  */
-
-bool overrides_have_names(const char *group)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), MARKS "/%s", group);
-	return !access(path, F_OK);
-}
 
 int overrides_mounts(struct task_mounts *mounts, struct error *err)
 {

@@ -23,6 +23,9 @@ int __must_check overrides_check(const struct override *override, struct error *
  */
 int __must_check overrides_add(const char *group, const struct override *overrides, size_t nr,
 			       struct error *err);
+/* The same in place of all that the group has. */
+int __must_check overrides_set(const char *group, const struct override *overrides, size_t nr,
+			       enum redirect_connections connections, struct error *err);
 /* Is there one by which it would? */
 bool overrides_have_tls(const struct override *overrides, size_t nr);
 int __must_check overrides_delete(const char *group, const struct override *override,
