@@ -9,6 +9,7 @@
 #include "lib/cleanup.h"
 #include "lib/name.h"
 #include "lib/paths.h"
+#include "lib/trust.h"
 
 #define PYTHON		"/usr/bin/python3"
 #define TIMEOUT		60
@@ -18,7 +19,7 @@
 
 enum {
 	OPTION_OWNER = 256, OPTION_PYTHON, OPTION_WARM, OPTION_CHECKPOINT, OPTION_OVERRIDE,
-	OPTION_OUTPUT, OPTION_TIMEOUT, OPTION_BASE, OPTION_LAYOUT, OPTION_ELF,
+	OPTION_OUTPUT, OPTION_TIMEOUT, OPTION_BASE, OPTION_LAYOUT, OPTION_ELF, OPTION_TRUST_CA,
 };
 
 static const struct argp_option options[] = {
@@ -42,6 +43,9 @@ static const struct argp_option options[] = {
 	{ .name = "override", .key = OPTION_OVERRIDE, .arg = "ENDPOINT=HANDLER",
 	  .doc = "send the template's connections to ENDPOINT to a local HANDLER; may be "
 		 "repeated" },
+	{ .name = "trust-ca", .key = OPTION_TRUST_CA,
+	  .doc = "the template trusts the hub's CA, as tasks of a group do after `ca trust`: what it "
+		 "loads of certificates stays in the image" },
 	{ .name = "output", .key = OPTION_OUTPUT, .arg = "FILE",
 	  .doc = "write the image to FILE, as image save does, instead of loading it" },
 	{ .name = "timeout", .key = OPTION_TIMEOUT, .arg = "SECONDS",
@@ -62,7 +66,7 @@ struct arguments {
 	size_t nr_files;
 	struct override overrides[64];
 	size_t nr_overrides;
-	bool on_stdin, fresh;
+	bool on_stdin, fresh, trust_ca;
 	uint64_t timeout;
 };
 
@@ -80,10 +84,12 @@ static int add_override(struct arguments *arguments, char *text, struct error *e
 		return error_usage(err, "'%.80s' is no override: give ENDPOINT=HANDLER, like 198.18.0.5:80=127.0.0.1:8080",
 				   text);
 	*equals = '\0';
-	ret = endpoint_parse(text, &override->endpoint, err) ||
-	      handler_parse(equals + 1, &override->handler, err) ||
-	      redirect_check(&override->endpoint, &override->handler, err) ? -1 : 0;
+	ret = overrides_parse(text, override, err) ||
+	      handler_parse(equals + 1, &override->handlers[0].address, err) ? -1 : 0;
 	*equals = '=';
+	override->nr_handlers = 1;
+	if (!ret)
+		ret = overrides_check(override, err);
 	arguments->nr_overrides++;
 	return ret;
 }
@@ -143,6 +149,9 @@ static int option(int key, char *arg, void *data, struct error *err)
 		return check_stdin(arg, err);
 	case OPTION_OVERRIDE:
 		return add_override(arguments, arg, err);
+	case OPTION_TRUST_CA:
+		arguments->trust_ca = true;
+		return 0;
 	case OPTION_OUTPUT:
 		arguments->output = arg;
 		return 0;
@@ -159,7 +168,8 @@ static int option(int key, char *arg, void *data, struct error *err)
 static int check_elf(const struct arguments *arguments, struct error *err)
 {
 	if (arguments->python || arguments->nr_words || arguments->nr_warm || arguments->base ||
-	    arguments->on_stdin || arguments->nr_overrides || arguments->fresh)
+	    arguments->on_stdin || arguments->nr_overrides || arguments->fresh ||
+	    arguments->trust_ca)
 		return error_usage(err, "--elf is for files, and no template runs: give --owner and --output with it, and nothing else");
 	return 0;
 }
@@ -225,9 +235,15 @@ static int keep_image(struct context *ctx, const struct arguments *arguments, ui
 	return ctx->backend->image_load(arguments->name, owner, image, err);
 }
 
+static bool trusts_ca(const struct arguments *arguments)
+{
+	return arguments->trust_ca ||
+	       overrides_have_tls(arguments->overrides, arguments->nr_overrides);
+}
+
 static int build_and_keep(struct context *ctx, const struct arguments *arguments,
 			  const struct user *owner, const char *python_path,
-			  struct error *err)
+			  const struct task_mounts *mounts, struct error *err)
 {
 	struct build build = {
 		.name = arguments->name,
@@ -239,6 +255,8 @@ static int build_and_keep(struct context *ctx, const struct arguments *arguments
 		.timeout = arguments->timeout,
 		.overrides = arguments->overrides,
 		.nr_overrides = arguments->nr_overrides,
+		.mounts = mounts,
+		.trusts_ca = trusts_ca(arguments),
 	};
 	struct layout layout;
 	struct image image;
@@ -253,6 +271,30 @@ static int build_and_keep(struct context *ctx, const struct arguments *arguments
 	ret = keep_image(ctx, arguments, owner->uid, &image, err);
 	image_free(&image);
 	output_progress(ctx, "%s", "");
+	return ret;
+}
+
+/* What the template's overrides call for. */
+static int add_mounts(const struct arguments *arguments, struct task_mounts *mounts,
+		      struct error *err)
+{
+	if (trusts_ca(arguments) && trust_mounts(mounts, err))
+		return -1;
+	return arguments->nr_overrides ? overrides_mounts(mounts, err) : 0;
+}
+
+static int build_from_template(struct context *ctx, const struct arguments *arguments,
+			       const struct user *owner, struct error *err)
+{
+	struct task_mounts mounts = {};
+	char python_path[PATH_MAX];
+	int ret = -1;
+
+	if ((!arguments->python || !path_python(python_path, err)) &&
+	    !add_mounts(arguments, &mounts, err))
+		ret = build_and_keep(ctx, arguments, owner, arguments->python ? python_path : NULL,
+				     &mounts, err);
+	task_mounts_free(&mounts);
 	return ret;
 }
 
@@ -298,7 +340,6 @@ static int prepare(struct context *ctx, int argc, char **argv, struct arguments 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
 	struct arguments *arguments = calloc(1, sizeof(*arguments));
-	char python_path[PATH_MAX];
 	struct user owner;
 	int ret = -1;
 
@@ -309,9 +350,8 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 		ret = -1;
 	else if (arguments->nr_files)
 		ret = elf_and_keep(ctx, arguments, &owner, err);
-	else if (!arguments->python || !path_python(python_path, err))
-		ret = build_and_keep(ctx, arguments, &owner,
-				     arguments->python ? python_path : NULL, err);
+	else
+		ret = build_from_template(ctx, arguments, &owner, err);
 	free(arguments);
 	return ret;
 }
@@ -321,7 +361,7 @@ const struct command cmd_image_build = {
 	.verb = "build",
 	.args = "NAME [--owner USER] [--python FILE:HANDLER] [--base FILE] "
 		"[--warm EVENT.json]… [--checkpoint-on stdin] [--override ENDPOINT=HANDLER]… "
-		"[--layout owner|fresh] [--output FILE] [--timeout SECONDS] [--elf FILE]… "
+		"[--trust-ca] [--layout owner|fresh] [--output FILE] [--timeout SECONDS] [--elf FILE]… "
 		"[-- TEMPLATE…]",
 	.summary = "Build an image from a program that loads and warms a function, or from libraries",
 	.help = "The template runs once, as the image's owner, in a cgroup of its own, with "

@@ -1,68 +1,107 @@
 // SPDX-License-Identifier: GPL-2.0
-/* coppice override add GROUP ENDPOINT HANDLER */
-#include <limits.h>
+/* coppice override add GROUP ENDPOINT HANDLER… | --from FILE */
+#include <stdlib.h>
 
-#include "cmd.h"
-#include "lib/cgroup.h"
-#include "lib/redirect.h"
+#include "lib/cleanup.h"
+#include "lib/overrides.h"
+#include "override.h"
+
+enum { OPTION_POLICY = 256, OPTION_FROM };
 
 struct arguments {
-	const char *text[3];	/* group, endpoint, handler */
-	int nr;
+	const char *group, *endpoint, *from;
+	bool has_policy;
+	struct override override;
 };
+
+static int add_word(struct arguments *arguments, const char *word, struct error *err)
+{
+	if (!arguments->group)
+		arguments->group = word;
+	else if (!arguments->endpoint)
+		arguments->endpoint = word;
+	else
+		return override_add_handler(&arguments->override, word, err);
+	return 0;
+}
 
 static int option(int key, char *arg, void *data, struct error *err)
 {
 	struct arguments *arguments = data;
 
-	if (key != ARGP_KEY_ARG)
+	switch (key) {
+	case OPTION_POLICY:
+		arguments->has_policy = true;
+		return policy_of_override(arg, &arguments->override.policy, err);
+	case OPTION_FROM:
+		arguments->from = arg;
 		return 0;
-	if (arguments->nr == 3)
-		return error_usage(err, "'%.80s' is one argument too many: one override has one handler", arg);
-	arguments->text[arguments->nr++] = arg;
-	return 0;
+	default:
+		return add_word(arguments, arg, err);
+	}
 }
 
-/* The programs are attached with the group's first override. */
-static int attach(const struct context *ctx, const char *group, struct error *err)
+/* Everything is understood before anything is changed. */
+static int add(const struct context *ctx, const char *group, const struct override *overrides,
+	       size_t nr, struct error *err)
 {
-	struct group_info info;
-	char path[PATH_MAX];
+	size_t i;
 
-	if (ctx->backend->group_get(group, &info, err))
+	for (i = 0; i < nr; i++)
+		if (overrides_check(&overrides[i], err))
+			return -1;
+	if (override_check_loops(ctx, group, overrides, nr, err) ||
+	    override_attach(ctx, group, err))
 		return -1;
-	if (cgroup_path(info.cgroup, path, err))
-		return -1;
-	return redirect_attach(group, path, err);
+	return overrides_add(group, overrides, nr, err);
+}
+
+static int add_file(const struct context *ctx, const struct arguments *arguments,
+		    struct error *err)
+{
+	autofree struct override *overrides = NULL;
+	ssize_t nr;
+
+	if (arguments->endpoint || arguments->has_policy)
+		return error_usage(err, "--from gives endpoints, handlers and policies: leave them out here");
+	nr = override_read(arguments->from, &overrides, err);
+	return nr < 0 ? -1 : add(ctx, arguments->group, overrides, nr, err);
 }
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
-	struct endpoint endpoint, handler;
 	struct arguments arguments = {};
+	struct override *override = &arguments.override;
 
 	if (cmd_parse(&cmd_override_add, argc, argv, option, &arguments, err))
 		return -1;
-	if (arguments.nr < 3)
+	if (arguments.group && arguments.from)
+		return add_file(ctx, &arguments, err);
+	if (!arguments.endpoint || (!override->nr_handlers && override->policy != REDIRECT_BLOCK))
 		return error_usage(err, "a GROUP, an ENDPOINT and a HANDLER are needed: web 198.18.0.5:80 127.0.0.1:8080, say");
-	/* All texts are understood before anything is changed. */
-	if (endpoint_parse(arguments.text[1], &endpoint, err) ||
-	    handler_parse(arguments.text[2], &handler, err) ||
-	    redirect_check(&endpoint, &handler, err))
+	if (overrides_parse(arguments.endpoint, override, err))
 		return -1;
-	if (attach(ctx, arguments.text[0], err))
-		return -1;
-	return redirect_add(arguments.text[0], &endpoint, &handler, err);
+	return add(ctx, arguments.group, override, 1, err);
 }
 
 const struct command cmd_override_add = {
 	.object = "override",
 	.verb = "add",
-	.args = "GROUP ENDPOINT HANDLER",
-	.summary = "Send a group's connections to an endpoint to a local handler",
-	.help = "ENDPOINT is ADDRESS[/LENGTH]:PORT, for IPv6 [ADDRESS[/LENGTH]]:PORT, "
-		"with * for any port; HANDLER is one address and port. TCP only. A port that "
-		"is named wins over *, then the longest prefix wins.",
+	.args = "GROUP {ENDPOINT HANDLER… [--policy POLICY] | --from FILE}",
+	.summary = "Send a group's sockets for an endpoint to a local handler",
+	.help = "ENDPOINT is [udp:|any:]HOST:PORT or [udp:|any:]ADDRESS[/LENGTH]:PORT, for IPv6 [ADDRESS[/LENGTH]]:PORT, with "
+		"FIRST-LAST for a range of ports and * for any; without udp: or any: it is for TCP. "
+		"In a HOST a * at the front stands for one label or more, elsewhere for one. "
+		"Or unix:PATH, as tasks write it (Linux 6.7 and later). HANDLER is one address and port, or unix:PATH for unix:PATH, with ,weight=N for its share where there are several. The narrowest range of ports wins, then the longest prefix. "
+		"@hub in place of a GROUP is for all groups, after their own.",
+	.options = (const struct argp_option []) {
+		{ .name = "policy", .key = OPTION_POLICY, .arg = "POLICY",
+		  .doc = "local (refused while no handler is up; the default), prefer-local (then to the "
+			 "endpoint itself), prefer-cloud (to a handler while the endpoint is unreachable), or block (no handler)" },
+		{ .name = "from", .key = OPTION_FROM, .arg = "FILE",
+		  .doc = "add all that a JSON list has, or none (- for standard input)" },
+		{}
+	},
 	.needs_backend = true,
 	.run = run,
 };

@@ -2,13 +2,13 @@
 /* coppice override list [GROUP] */
 #include <errno.h>
 
-#include "cmd.h"
-#include "lib/redirect.h"
+#include "override.h"
 
 static const struct column columns[] = {
 	{ "group", "GROUP", COLUMN_TEXT },
 	{ "endpoint", "ENDPOINT", COLUMN_TEXT },
 	{ "handler", "HANDLER", COLUMN_TEXT },
+	{ "policy", "POLICY", COLUMN_TEXT },
 	{ "redirected", "REDIRECTED", COLUMN_NUMBER },
 	{}
 };
@@ -33,15 +33,8 @@ struct rows {
 static int add_row(const struct override_info *info, void *data)
 {
 	struct rows *rows = data;
-	char endpoint[REDIRECT_TEXT_MAX], handler[REDIRECT_TEXT_MAX];
 
-	endpoint_format(&info->endpoint, endpoint);
-	endpoint_format(&info->handler, handler);
-	if (!json_array_append_new(rows->array,
-				   json_pack("{s:s, s:s, s:s, s:s, s:I}",
-					     "group", info->group, "endpoint", endpoint,
-					     "protocol", "tcp", "handler", handler,
-					     "redirected", (json_int_t)info->redirected)))
+	if (!json_array_append_new(rows->array, override_json(info)))
 		return 0;
 	return error_set(rows->err, ENOMEM, "out of memory");
 }
@@ -63,6 +56,6 @@ const struct command cmd_override_list = {
 	.object = "override",
 	.verb = "list",
 	.args = "[GROUP]",
-	.summary = "Show overrides and how many connections each has redirected",
+	.summary = "Show overrides and how often each has redirected a socket",
 	.run = run,
 };

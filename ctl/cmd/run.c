@@ -13,11 +13,13 @@
 #include "lib/cleanup.h"
 #include "lib/event.h"
 #include "lib/name.h"
+#include "lib/overrides.h"
 #include "lib/spawn.h"
+#include "lib/trust.h"
 
 #define COUNT_MAX	100000
 #define WORDS_MAX	1024	/* arguments, and variables */
-#define WORDS_ROOM	(WORDS_MAX + 4)
+#define WORDS_ROOM	(WORDS_MAX + 4 + TRUST_VARIABLES)
 
 extern char **environ;
 
@@ -62,6 +64,7 @@ struct batch {
 	struct group_info group;
 	struct user user;
 	struct launch launch;
+	struct task_mounts mounts;
 	int cgroup, event;	/* descriptors, or -1 */
 	pid_t *pids;
 	size_t nr;		/* started */
@@ -123,7 +126,7 @@ static int option(int key, char *arg, void *data, struct error *err)
  * Starting.
  */
 
-/* Room for these three variables is left by add_word(). */
+/* Room for these variables is left by add_word(). */
 static char **make_environment(struct batch *batch, struct arguments *arguments)
 {
 	static char event[32], reuse[32];
@@ -138,6 +141,8 @@ static char **make_environment(struct batch *batch, struct arguments *arguments)
 		snprintf(reuse, sizeof(reuse), COPPICE_ENV_REUSE "=%s", arguments->reuse);
 		arguments->variables[nr++] = reuse;
 	}
+	if (trust_has(batch->group.name))
+		nr += trust_variables(arguments->variables, nr, arguments->variables + nr);
 	return spawn_environment(environ, &batch->user, arguments->variables);
 }
 
@@ -174,6 +179,9 @@ static int open_batch(struct batch *batch, struct arguments *arguments, struct e
 		if (batch->event < 0)
 			return -1;
 	}
+	if ((trust_has(batch->group.name) && trust_mounts(&batch->mounts, err)) ||
+	    (overrides_have_names(batch->group.name) && overrides_mounts(&batch->mounts, err)))
+		return -1;
 	if (backend->launch_open(arguments->group, &batch->launch, err))
 		return -1;
 	batch->launch.no_premap = arguments->no_premap;
@@ -194,6 +202,7 @@ static void close_batch(struct batch *batch)
 		batch->ctx->backend->launch_close(&batch->launch);
 	cleanup_close(&batch->cgroup);
 	cleanup_close(&batch->event);
+	task_mounts_free(&batch->mounts);
 	free(batch->pids);
 }
 
@@ -202,6 +211,7 @@ static int start_one(struct batch *batch, const struct report *report, struct er
 	struct task_start start = {
 		.launch = &batch->launch,
 		.user = &batch->user,
+		.mounts = &batch->mounts,
 		.cgroup = batch->cgroup,
 		.event = -1,
 	};

@@ -76,17 +76,12 @@ static int add_overrides(const struct build *build, const struct site *site,
 			 struct error *err)
 {
 	char path[PATH_MAX];
-	size_t i;
 
 	if (!build->nr_overrides)
 		return 0;
 	if (cgroup_path(site->cgroup, path, err) || redirect_attach(site->group, path, err))
 		return -1;
-	for (i = 0; i < build->nr_overrides; i++)
-		if (redirect_add(site->group, &build->overrides[i].endpoint,
-				 &build->overrides[i].handler, err))
-			return -1;
-	return 0;
+	return overrides_add(site->group, build->overrides, build->nr_overrides, err);
 }
 
 /* All of it, as far as it was made. The first failure is told if there was none before. */
@@ -98,7 +93,7 @@ static int close_site(const struct build *build, struct site *site, struct error
 	if (site->pid)
 		kill(site->pid, SIGKILL);
 	if (build->nr_overrides)
-		ret = redirect_detach(site->group, err);
+		ret = overrides_forget(site->group, err);
 	if (site->fd >= 0 && !ret)
 		ret = cgroup_destroy(site->cgroup, err);
 	if (site->pid)
@@ -288,5 +283,5 @@ int build_prune(const char *cgroup_name, struct error *err)
 	char cgroup[PATH_MAX];
 
 	abandoned_cgroup(cgroup_name, cgroup);
-	return redirect_detach(cgroup_name, err) || cgroup_destroy(cgroup, err) ? -1 : 0;
+	return overrides_forget(cgroup_name, err) || cgroup_destroy(cgroup, err) ? -1 : 0;
 }

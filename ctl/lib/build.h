@@ -9,7 +9,8 @@
 #include "error.h"
 #include "image.h"
 #include "layout.h"
-#include "redirect.h"
+#include "overrides.h"
+#include "task_mounts.h"
 #include "user.h"
 
 struct build {
@@ -23,6 +24,8 @@ struct build {
 	unsigned int timeout;		/* seconds */
 	const struct override *overrides;
 	size_t nr_overrides;
+	const struct task_mounts *mounts;	/* of the template, or NULL */
+	bool trusts_ca;			/* has the variables for it */
 };
 
 /*

@@ -13,6 +13,7 @@
 #include "cleanup.h"
 #include "paths.h"
 #include "spawn.h"
+#include "trust.h"
 
 extern char **environ;
 
@@ -24,7 +25,7 @@ struct variables {
 	char base[PATH_MAX + 32];
 	char stack[64];
 	char seed[32];
-	char *list[9];
+	char *list[9 + TRUST_VARIABLES];
 };
 
 /* What equal pages depend on beside the layout: the order of Python's sets of strings. */
@@ -72,6 +73,8 @@ static int fill_variables(const struct build *build, struct variables *variables
 		variables->list[nr++] = variables->base;
 	}
 	nr = fill_layout(build, variables, nr);
+	if (build->trusts_ca)
+		nr += trust_variables(NULL, 0, variables->list + nr);
 	variables->list[nr] = NULL;
 	return 0;
 }
@@ -108,6 +111,7 @@ build_child(const struct build *build, char **environment, int record, pid_t par
 	sigemptyset(&none);
 	if (!arrange_descriptors(record, &err) &&
 	    (!build->layout || !layout_use(build->layout, &err)) &&
+	    (!build->mounts || !task_mounts_enter(build->mounts, &err)) &&
 	    !user_become(build->user, &err) &&
 	    !die_with(parent, &err)) {
 		sigprocmask(SIG_SETMASK, &none, NULL);

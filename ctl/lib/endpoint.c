@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The text form of endpoints and handlers: ADDR[/LEN]:PORT, [ADDR6[/LEN]]:PORT.
+ * The text form of endpoints and handlers: [PROTOCOL:]ADDR[/LEN]:PORT[-PORT], in brackets
+ * [ADDR6[/LEN]] for IPv6; unix:PATH.
  *
  * Nothing is guessed: a text means one endpoint or is refused. A prefix with bits
  * set beyond its length, say, is more often a slip in the length than meant.
@@ -18,7 +19,7 @@ struct parts {
 	sa_family_t family;
 	char address[INET6_ADDRSTRLEN];
 	char length[8];		/* "": none was given */
-	char port[8];
+	char port[16];
 };
 
 static int copy_part(char *part, size_t size, const char *from, size_t len)
@@ -120,16 +121,77 @@ static int parse_length(const char *text, const struct parts *parts,
 	return 0;
 }
 
-static int parse_port(const char *text, const struct parts *parts,
-		      struct endpoint *endpoint, struct error *err)
+/* "PORT-PORT" of @text; anything else is left to the caller. */
+static int parse_range(const char *text, unsigned long *first, unsigned long *last)
 {
-	unsigned long port = 0;
+	const char *dash = strchr(text, '-');
+	char part[8];
 
-	if (strcmp(parts->port, "*") &&
-	    (parse_number(parts->port, 65535, &port) || !port))
-		return error_usage(err, "'%.*s': the port is a number from 1 to 65535, or * in an endpoint for any",
-				   SHOWN, text);
-	endpoint->port = port;
+	if (copy_part(part, sizeof(part), text, dash ? (size_t)(dash - text) : strlen(text)) ||
+	    parse_number(part, 65535, first) || !*first)
+		return -1;
+	*last = *first;
+	if (!dash)
+		return 0;
+	return parse_number(dash + 1, 65535, last) || *last < *first ? -1 : 0;
+}
+
+int endpoint_parse_ports(const char *ports, const char *whole, struct endpoint *endpoint,
+			 struct error *err)
+{
+	unsigned long first = 0, last = 0;
+
+	if (strcmp(ports, "*") && parse_range(ports, &first, &last))
+		return error_usage(err, "'%.*s': the port is a number from 1 to 65535, or in an endpoint a range FIRST-LAST or * for any",
+				   SHOWN, whole);
+	/* All ports are any port, however it is written. */
+	if (first == 1 && last == 65535)
+		first = last = 0;
+	endpoint->port = first;
+	endpoint->last = last;
+	return 0;
+}
+
+uint8_t endpoint_parse_protocol(const char **text)
+{
+	static const struct { const char *prefix; uint8_t protocol; } protocols[] = {
+		{ "tcp:", IPPROTO_TCP }, { "udp:", IPPROTO_UDP }, { "any:", 0 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++)
+		if (!strncmp(*text, protocols[i].prefix, 4)) {
+			*text += 4;
+			return protocols[i].protocol;
+		}
+	return IPPROTO_TCP;
+}
+
+/* Two FNV-1a hashes, of which the second starts with the first: as the programs make them. */
+static void hash_path(const char *path, uint8_t hash[16])
+{
+	uint64_t sum[2] = { 0xcbf29ce484222325, 0x84222325cbf29ce4 };
+	const char *c;
+
+	for (c = path; *c; c++) {
+		sum[0] = (sum[0] ^ (uint8_t)*c) * 0x100000001b3;
+		sum[1] = (sum[1] ^ (uint8_t)*c ^ sum[0] >> 32) * 0x100000001b3;
+	}
+	memcpy(hash, sum, sizeof(sum));
+}
+
+static int parse_unix(const char *path, const char *text, struct endpoint *endpoint,
+		      struct error *err)
+{
+	if (path[0] != '/')
+		return error_usage(err, "'%.*s': the path of a socket begins with /", SHOWN, text);
+	if (strlen(path) >= sizeof(endpoint->path))
+		return error_usage(err, "'%.*s': the path of a socket has at most %zu bytes",
+				   SHOWN, text, sizeof(endpoint->path) - 1);
+	endpoint->family = AF_UNIX;
+	endpoint->prefixlen = 128;
+	strcpy(endpoint->path, path);
+	hash_path(path, endpoint->address);
 	return 0;
 }
 
@@ -152,17 +214,21 @@ static bool is_mapped(const struct endpoint *endpoint)
 
 int endpoint_parse(const char *text, struct endpoint *endpoint, struct error *err)
 {
+	const char *rest = text;
 	struct parts parts;
 
 	/* Zeroed: the unused bytes of an IPv4 address become part of a key. */
 	memset(endpoint, 0, sizeof(*endpoint));
-	if (split(text, &parts))
-		return error_usage(err, "'%.*s' is no endpoint: write ADDRESS[/LENGTH]:PORT, for IPv6 [ADDRESS[/LENGTH]]:PORT, with * for any port",
+	if (!strncmp(text, "unix:", 5))
+		return parse_unix(text + 5, text, endpoint, err);
+	endpoint->protocol = endpoint_parse_protocol(&rest);
+	if (split(rest, &parts))
+		return error_usage(err, "'%.*s' is no endpoint: write [udp:|any:]ADDRESS[/LENGTH]:PORT, for IPv6 [ADDRESS[/LENGTH]]:PORT, with FIRST-LAST for a range and * for any port, or unix:PATH",
 				   SHOWN, text);
 	endpoint->family = parts.family;
 	if (parse_address(text, &parts, endpoint, err) ||
 	    parse_length(text, &parts, endpoint, err) ||
-	    parse_port(text, &parts, endpoint, err))
+	    endpoint_parse_ports(parts.port, text, endpoint, err))
 		return -1;
 	if (is_mapped(endpoint))
 		return error_usage(err, "'%.*s' is an IPv4 address: write it as one, it then holds for IPv6 sockets too",
@@ -189,14 +255,20 @@ static const char *unusable(const struct endpoint *handler)
 
 int handler_parse(const char *text, struct endpoint *handler, struct error *err)
 {
-	const char *why;
+	const char *why, *rest = text;
 
 	if (endpoint_parse(text, handler, err))
 		return -1;
+	if (handler->family == AF_UNIX)
+		return 0;
+	endpoint_parse_protocol(&rest);
+	if (rest != text)
+		return error_usage(err, "'%.*s': a handler is spoken to as its endpoint is: leave out the protocol",
+				   SHOWN, text);
 	if (handler->prefixlen != address_bits(handler))
 		return error_usage(err, "'%.*s': a handler is one address, not a prefix: leave out /%u",
 				   SHOWN, text, handler->prefixlen);
-	if (!handler->port)
+	if (!handler->port || handler->port != handler->last)
 		return error_usage(err, "'%.*s': a handler has one port: give the one it listens on",
 				   SHOWN, text);
 	why = unusable(handler);
@@ -206,18 +278,64 @@ int handler_parse(const char *text, struct endpoint *handler, struct error *err)
 	return 0;
 }
 
+static void format_ports(const struct endpoint *endpoint, char text[16])
+{
+	if (!endpoint->port)
+		strcpy(text, "*");
+	else if (endpoint->last > endpoint->port)
+		snprintf(text, 16, "%u-%u", endpoint->port, endpoint->last);
+	else
+		snprintf(text, 16, "%u", endpoint->port);
+}
+
+static const char *protocol_prefix(const struct endpoint *endpoint)
+{
+	return endpoint->protocol == IPPROTO_UDP ? "udp:" : endpoint->protocol ? "" : "any:";
+}
+
 void endpoint_format(const struct endpoint *endpoint, char text[REDIRECT_TEXT_MAX])
 {
 	bool v4 = endpoint->family == AF_INET;
-	char address[INET6_ADDRSTRLEN];
+	char address[INET6_ADDRSTRLEN] = "?";
 	char length[8] = "";
-	char port[8] = "*";
+	char ports[16];
 
+	if (endpoint->family == AF_UNIX) {
+		snprintf(text, REDIRECT_TEXT_MAX, "unix:%s", endpoint->path);
+		return;
+	}
 	inet_ntop(endpoint->family, endpoint->address, address, sizeof(address));
 	if (endpoint->prefixlen != address_bits(endpoint))
 		snprintf(length, sizeof(length), "/%u", endpoint->prefixlen);
-	if (endpoint->port)
-		snprintf(port, sizeof(port), "%u", endpoint->port);
-	snprintf(text, REDIRECT_TEXT_MAX, "%s%s%s%s:%s", v4 ? "" : "[", address,
-		 length, v4 ? "" : "]", port);
+	format_ports(endpoint, ports);
+	snprintf(text, REDIRECT_TEXT_MAX, "%s%s%s%s%s:%s", protocol_prefix(endpoint),
+		 v4 ? "" : "[", address, length, v4 ? "" : "]", ports);
+}
+
+void override_format(const struct override *override,
+		     char text[REDIRECT_TEXT_MAX + REDIRECT_LABEL])
+{
+	char ports[16];
+
+	if (!override->label[0]) {
+		endpoint_format(&override->endpoint, text);
+		return;
+	}
+	format_ports(&override->endpoint, ports);
+	snprintf(text, REDIRECT_TEXT_MAX + REDIRECT_LABEL, "%s%s:%s",
+		 protocol_prefix(&override->endpoint), override->label, ports);
+}
+
+static uint16_t last_port(const struct endpoint *endpoint)
+{
+	return endpoint->last ? endpoint->last : endpoint->port;
+}
+
+bool endpoint_same(const struct endpoint *a, const struct endpoint *b)
+{
+	return a->family == b->family && a->prefixlen == b->prefixlen &&
+	       a->protocol == b->protocol && a->port == b->port &&
+	       last_port(a) == last_port(b) &&
+	       !memcmp(a->address, b->address, sizeof(a->address)) &&
+	       !strcmp(a->path, b->path);
 }

@@ -10,7 +10,7 @@
 
 #include "cleanup.h"
 #include "group.h"
-#include "redirect.h"
+#include "overrides.h"
 
 bool group_owns_cgroup(const struct group_info *group)
 {
@@ -77,6 +77,24 @@ static int refuse_processes(const char *cgroup, struct error *err)
 	return 0;
 }
 
+static int is_one(const struct override_info *info, void *data)
+{
+	(void)info;
+	(void)data;
+	return 1;
+}
+
+/* Overrides of the hub are for new groups, too. */
+static int follow_hub(const struct group_info *group, struct error *err)
+{
+	int any = redirect_each(REDIRECT_HUB_NAME, is_one, NULL, err);
+	char path[PATH_MAX];
+
+	if (any <= 0)
+		return any;
+	return cgroup_path(group->cgroup, path, err) ? -1 : redirect_attach(group->name, path, err);
+}
+
 /* Under the lock. Takes over the empty cgroup and drops the overrides of a group that is gone. */
 static int make(const struct backend *backend, const struct group_info *group,
 		const struct cgroup_limits *limits, struct error *err)
@@ -86,12 +104,13 @@ static int make(const struct backend *backend, const struct group_info *group,
 
 	if (check_name_free(group->name, err) || check_cgroup_free(backend, group->cgroup, err) ||
 	    (group_owns_cgroup(group) && refuse_processes(group->cgroup, err)) ||
-	    redirect_detach(group->name, err) ||
+	    overrides_forget(group->name, err) ||
 	    cgroup_make(group->cgroup, limits, &made, err))
 		return -1;
-	if (!backend->group_add(group, err))
+	if (!follow_hub(group, err) && !backend->group_add(group, err))
 		return 0;
 	/* The refusal is what counts; a cgroup that stays is a stray, and shown. */
+	(void)!redirect_detach(group->name, &second);
 	if (made)
 		(void)!cgroup_remove(group->cgroup, &second);
 	return -1;
@@ -114,7 +133,7 @@ static int unmake(const struct backend *backend, const char *name, struct error 
 	/* Tasks are refused by the backend; these have left the group by execve(). */
 	if (!info.tasks && group_owns_cgroup(&info) && refuse_processes(info.cgroup, err))
 		return -1;
-	if (backend->group_delete(name, err) || redirect_detach(name, err))
+	if (backend->group_delete(name, err) || overrides_forget(name, err))
 		return -1;
 	return group_owns_cgroup(&info) ? cgroup_remove(info.cgroup, err) : 0;
 }

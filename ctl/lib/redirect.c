@@ -1,309 +1,296 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Overrides of socket endpoints: the rules that the attached programs follow.
+ * Overrides of socket endpoints: changing the rules that the attached programs follow.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 
+#include "cleanup.h"
 #include "redirect.h"
+#include "redirect_open.h"
 #include "redirect_pins.h"
+#include "redirect_table.h"
 
-int redirect_check(const struct endpoint *endpoint, const struct endpoint *handler,
-		   struct error *err)
+const char *const redirect_policies[NR_REDIRECT_POLICIES] = {
+	[REDIRECT_LOCAL] = "local",
+	[REDIRECT_PREFER_LOCAL] = "prefer-local",
+	[REDIRECT_PREFER_CLOUD] = "prefer-cloud",
+	[REDIRECT_BLOCK] = "block",
+};
+
+int policy_of_override(const char *text, enum redirect_policy *policy, struct error *err)
+{
+	size_t i;
+
+	for (i = 0; i < NR_REDIRECT_POLICIES; i++)
+		if (!strcmp(text, redirect_policies[i])) {
+			*policy = i;
+			return 0;
+		}
+	return error_usage(err, "'%.80s' is no policy: there are local, prefer-local, prefer-cloud and block", text);
+}
+
+/*
+ * Refusals.
+ */
+
+static int check_families(const struct endpoint *endpoint, const struct endpoint *handler,
+			  struct error *err)
 {
 	char from[REDIRECT_TEXT_MAX], to[REDIRECT_TEXT_MAX];
 
-	if (endpoint->family == AF_INET6 || handler->family == AF_INET)
-		return 0;
 	endpoint_format(endpoint, from);
 	endpoint_format(handler, to);
-	return error_set(err, EAFNOSUPPORT, "%s cannot be sent to %s: IPv4 sockets reach no IPv6 address: let the handler listen on an IPv4 one too",
-			 from, to);
+	if ((endpoint->family == AF_UNIX) != (handler->family == AF_UNIX))
+		return error_set(err, EAFNOSUPPORT, "%s cannot be sent to %s: a socket stays one of the Internet or one of a path: put a relay in between, socat say, and name its address",
+				 from, to);
+	if (endpoint->family == AF_INET && handler->family == AF_INET6)
+		return error_set(err, EAFNOSUPPORT, "%s cannot be sent to %s: IPv4 sockets reach no IPv6 address: let the handler listen on an IPv4 one too",
+				 from, to);
+	if (endpoint->family == AF_INET6 && handler->family == AF_INET &&
+	    endpoint->protocol != IPPROTO_TCP)
+		return error_set(err, EAFNOSUPPORT, "%s cannot be sent to %s: the kernel sends no IPv6 datagram to an IPv4 address: let the handler listen on an IPv6 one too",
+				 from, to);
+	return 0;
 }
 
-static struct rule_key make_key(__u32 group, const struct endpoint *endpoint)
+/* The families that an override has handlers for; a name's two families need one each. */
+static int check_handlers(const struct override *override, struct error *err)
 {
-	struct rule_key key = {
-		.prefixlen = RULE_KEY_FIXED + endpoint->prefixlen,
-		.group = group,
-		.port = endpoint->port,
-		.protocol = IPPROTO_TCP,
-		.family = endpoint->family,
-	};
-
-	/* Zero beyond an IPv4 address, whatever the caller left there. */
-	memcpy(key.address, endpoint->address, endpoint->family == AF_INET ? 4 : 16);
-	return key;
-}
-
-static struct handler_value make_handler(const struct endpoint *handler)
-{
-	struct handler_value value = { .family = handler->family, .port = handler->port };
-
-	memcpy(value.address, handler->address, handler->family == AF_INET ? 4 : 16);
-	return value;
-}
-
-static struct endpoint key_endpoint(const struct rule_key *key)
-{
-	struct endpoint endpoint = {
-		.family = key->family,
-		.prefixlen = key->prefixlen - RULE_KEY_FIXED,
-		.port = key->port,
-	};
-
-	memcpy(endpoint.address, key->address, sizeof(endpoint.address));
-	return endpoint;
-}
-
-static struct endpoint handler_endpoint(const struct handler_value *value)
-{
-	struct endpoint endpoint = {
-		.family = value->family,
-		.prefixlen = value->family == AF_INET ? 32 : 128,
-		.port = value->port,
-	};
-
-	memcpy(endpoint.address, value->address, sizeof(endpoint.address));
-	return endpoint;
-}
-
-/* A number that no rule in force or to come has. */
-static __u32 free_rule(const struct rule_set *old, const struct rule_set *new)
-{
-	bool used[REDIRECT_RULES_MAX] = {};
-	__u32 number = 0;
+	unsigned int weights = 0;
 	size_t i;
 
-	for (i = 0; i < old->nr; i++)
-		used[old->entries[i].value.rule % REDIRECT_RULES_MAX] = true;
-	for (i = 0; i < new->nr; i++)
-		used[new->entries[i].value.rule % REDIRECT_RULES_MAX] = true;
-	while (number < REDIRECT_RULES_MAX && used[number])
-		number++;
-	return number;
+	for (i = 0; i < override->nr_handlers; i++) {
+		const struct handler *handler = &override->handlers[i];
+
+		weights += handler->weight ?: 1;
+		if (check_families(&override->endpoint, &handler->address, err) ||
+		    (override->also.family &&
+		     check_families(&override->also, &handler->address, err)))
+			return -1;
+	}
+	if (weights > 65535)
+		return error_set(err, ERANGE, "the weights of an override's handlers add up to 65535 at most");
+	return 0;
 }
 
-static int zero_stats(const struct pins *pins, __u32 rule)
+static int check_policy(const struct override *override, const char *text, struct error *err)
 {
-	int cpus = libbpf_num_possible_cpus(), result;
-	struct stats_value *zero;
+	const struct endpoint *endpoint = &override->endpoint;
 
-	zero = cpus > 0 ? calloc(cpus, sizeof(*zero)) : NULL;
-	if (!zero)
-		return -1;
-	result = bpf_map_update_elem(pins->map[MAP_STATS], &rule, zero, BPF_ANY);
-	free(zero);
-	return result;
-}
-
-/* Write what the rule's number stands for, before any hook can see the rule. */
-static int write_handler(const struct pins *pins, __u32 rule,
-			 const struct handler_value *value, struct error *err)
-{
-	if (!zero_stats(pins, rule) &&
-	    !bpf_map_update_elem(pins->map[MAP_HANDLERS], &rule, value, BPF_ANY))
+	if (override->policy == REDIRECT_BLOCK && override->nr_handlers)
+		return error_usage(err, "%.200s is blocked: leave out the handler", text);
+	if (override->policy != REDIRECT_BLOCK && !override->nr_handlers)
+		return error_usage(err, "%.200s has no handler: name one, or give the policy block", text);
+	if (override->nr_handlers > REDIRECT_CHOICES_MAX)
+		return error_usage(err, "%.200s has %zu handlers: there can be %d", text,
+				   override->nr_handlers, REDIRECT_CHOICES_MAX);
+	if (override->policy != REDIRECT_PREFER_CLOUD)
 		return 0;
-	return error_set(err, errno, "the handler cannot be written to %s/handlers: %s",
-			 PIN_MAPS, strerror(errno));
+	if (endpoint->family == AF_UNIX || endpoint->protocol != IPPROTO_TCP || !endpoint->port ||
+	    endpoint->last > endpoint->port ||
+	    endpoint->prefixlen != (endpoint->family == AF_INET ? 32 : 128))
+		return error_usage(err, "%.200s cannot be prefer-cloud: whether the cloud is reachable is found out by connecting to one address and TCP port",
+				   text);
+	return 0;
 }
 
-static bool same_handler(const struct pins *pins, __u32 rule,
-			 const struct handler_value *value)
+int redirect_check(const struct override *override, struct error *err)
 {
-	struct handler_value now;
+	char text[REDIRECT_TEXT_MAX + REDIRECT_LABEL];
 
-	return !bpf_map_lookup_elem(pins->map[MAP_HANDLERS], &rule, &now) &&
-	       !memcmp(&now, value, sizeof(now));
+	override_format(override, text);
+	if (override->endpoint.family == AF_UNIX && !redirect_has_unix())
+		return error_set(err, EOPNOTSUPP, "%.200s cannot be overridden: this kernel has no hooks for sockets of a path, Linux 6.7 is the first that has: mount the handler's socket over it in the tasks' mount namespace instead",
+				 text);
+	return check_policy(override, text, err) || check_handlers(override, err) ? -1 : 0;
 }
 
-/* Add one override to @set, with the number that it has in @old if it is there as it is. */
-static int add_rule(const struct pins *pins, const struct rule_set *old,
-		    struct rule_set *set, __u32 group, const struct override *override,
+/*
+ * Transactions.
+ */
+
+struct change {
+	struct pins pins;
+	struct table table;
+	__u32 number;
+};
+
+#define CHANGE_NONE { .pins = PINS_CLOSED }
+#define cleanup_change __attribute__((cleanup(end_change)))
+
+static void end_change(struct change *change)
+{
+	table_free(&change->table);
+	pins_close(&change->pins);
+}
+
+/* Open the pins for a change of the rules of @group. */
+static int begin_change(struct change *change, const char *group, struct error *err)
+{
+	if (pins_open(&change->pins, PINS_WRITE, err))
+		return -1;
+	if (!change->pins.ready ||
+	    !redirect_group_number(&change->pins, group, &change->number))
+		return error_set(err, ENOENT, "group %s has no overrides and no programs attached", group);
+	return table_read(&change->table, &change->pins, err);
+}
+
+static int add_each(struct change *change, const struct override *overrides, size_t nr,
 		    struct error *err)
 {
-	struct rule_entry entry = { .key = make_key(group, &override->endpoint) };
-	struct handler_value handler = make_handler(&override->handler);
-	const struct rule_entry *was = rules_find(old, &entry.key);
-	char text[REDIRECT_TEXT_MAX];
-
-	if (redirect_check(&override->endpoint, &override->handler, err))
-		return -1;
-	endpoint_format(&override->endpoint, text);
-	if (rules_find(set, &entry.key))
-		return error_set(err, EEXIST, "%s is overridden already: delete that override first", text);
-	if (was && same_handler(pins, was->value.rule, &handler)) {
-		entry.value = was->value;
-		return rules_append(set, &entry, err);
-	}
-	entry.value.rule = free_rule(old, set);
-	if (entry.value.rule == REDIRECT_RULES_MAX)
-		return error_set(err, ENOSPC, "all %d overrides that the hub can hold are in use, %s would be one more: delete some first",
-				 REDIRECT_RULES_MAX, text);
-	if (write_handler(pins, entry.value.rule, &handler, err))
-		return -1;
-	return rules_append(set, &entry, err);
-}
-
-/* Open the pins for a change of the rules of @group; its number. */
-static int begin_change(struct pins *pins, const char *group, __u32 *number,
-			struct rule_set *set, struct error *err)
-{
-	if (redirect_check_group(group, err) || pins_open(pins, PINS_WRITE, err))
-		return -1;
-	*number = pins->ready ? redirect_find_group(pins, group) : 0;
-	if (!*number)
-		return error_set(err, ENOENT, "group %s has no overrides and no programs attached", group);
-	/* Numbers of rules that a hook may still be following are not given again. */
-	return rules_settle(pins, err) ? -1 : rules_read(pins, set, err);
-}
-
-int redirect_replace(const char *group, const struct override *overrides, size_t nr,
-		     struct error *err)
-{
-	cleanup_pins struct pins pins = PINS_CLOSED;
-	cleanup_rules struct rule_set old = {}, set = {};
-	__u32 number;
 	size_t i;
 
-	if (begin_change(&pins, group, &number, &old, err) || rules_read(&pins, &set, err))
-		return -1;
-	rules_remove_group(&set, number);
 	for (i = 0; i < nr; i++)
-		if (add_rule(&pins, &old, &set, number, &overrides[i], err))
+		if (redirect_check(&overrides[i], err) ||
+		    table_add(&change->table, &change->pins, change->number, &overrides[i], err))
 			return -1;
-	return rules_swap(&pins, &set, err);
+	return 0;
+}
+
+int redirect_add_all(const char *group, const struct override *overrides, size_t nr,
+		     struct error *err)
+{
+	cleanup_change struct change change = CHANGE_NONE;
+
+	if (redirect_check_group(group, err) || begin_change(&change, group, err) ||
+	    table_keep(&change.table, NULL, NULL, err) ||
+	    add_each(&change, overrides, nr, err))
+		return -1;
+	return table_commit(&change.table, &change.pins, err);
 }
 
 int redirect_add(const char *group, const struct endpoint *endpoint,
 		 const struct endpoint *handler, struct error *err)
 {
-	cleanup_pins struct pins pins = PINS_CLOSED;
-	cleanup_rules struct rule_set set = {};
-	const struct rule_set none = {};
-	__u32 number;
+	struct override override = {
+		.endpoint = *endpoint,
+		.handlers = { { .address = *handler } },
+		.nr_handlers = 1,
+	};
 
-	if (begin_change(&pins, group, &number, &set, err))
-		return -1;
-	if (add_rule(&pins, &none, &set, number,
-		     &(struct override){ *endpoint, *handler }, err))
-		return -1;
-	return rules_swap(&pins, &set, err);
+	return redirect_add_all(group, &override, 1, err);
 }
 
-int redirect_delete(const char *group, const struct endpoint *endpoint, struct error *err)
+static int commit(struct change *change, enum redirect_connections connections,
+		  struct error *err)
 {
-	cleanup_pins struct pins pins = PINS_CLOSED;
-	cleanup_rules struct rule_set set = {};
-	char text[REDIRECT_TEXT_MAX];
-	struct rule_entry *entry;
-	struct rule_key key;
-	__u32 number;
+	autofree struct rule_gone *gone = NULL;
+	size_t nr;
 
-	if (begin_change(&pins, group, &number, &set, err))
+	if (table_commit(&change->table, &change->pins, err))
 		return -1;
-	key = make_key(number, endpoint);
-	entry = (struct rule_entry *)rules_find(&set, &key);
+	if (connections == REDIRECT_KEEP)
+		return 0;
+	gone = table_gone(&change->table, &nr);
+	return redirect_reset(&change->pins, change->number, gone, nr, err);
+}
+
+/* Of the group and the kind that are replaced? */
+struct replaced {
+	__u32 number;
+	enum redirect_kind kind;
+};
+
+static bool is_replaced(const struct table *table, const struct rule_entry *entry,
+			const void *data)
+{
+	const struct replaced *replaced = data;
+
+	return entry->key.group == replaced->number &&
+	       table->overrides[entry->value.rule].kind == replaced->kind;
+}
+
+int redirect_replace(const char *group, enum redirect_kind kind,
+		     const struct override *overrides, size_t nr,
+		     enum redirect_connections connections, struct error *err)
+{
+	cleanup_change struct change change = CHANGE_NONE;
+	struct replaced replaced = { .kind = kind };
+
+	if (redirect_check_group(group, err) || begin_change(&change, group, err))
+		return -1;
+	replaced.number = change.number;
+	if (table_keep(&change.table, is_replaced, &replaced, err) ||
+	    add_each(&change, overrides, nr, err))
+		return -1;
+	return commit(&change, connections, err);
+}
+
+static bool has_number(const struct table *table, const struct rule_entry *entry,
+		       const void *data)
+{
+	(void)table;
+	return entry->value.rule == *(const __u32 *)data;
+}
+
+static const struct rule_entry *find_entry(const struct change *change,
+					   const struct endpoint *endpoint)
+{
+	size_t i;
+
+	for (i = 0; i < change->table.old.nr; i++) {
+		const struct rule_entry *entry = &change->table.old.entries[i];
+		struct endpoint other = redirect_key_endpoint(&entry->key);
+
+		/* Both protocols have one key each, of one number. */
+		if (!endpoint->protocol)
+			other.protocol = 0;
+		memcpy(other.path, endpoint->path, sizeof(other.path));
+		if (entry->key.group == change->number && endpoint_same(endpoint, &other) &&
+		    change->table.overrides[entry->value.rule].kind == REDIRECT_ENDPOINT)
+			return entry;
+	}
+	return NULL;
+}
+
+int redirect_delete(const char *group, const struct endpoint *endpoint,
+		    enum redirect_connections connections, struct error *err)
+{
+	cleanup_change struct change change = CHANGE_NONE;
+	const struct rule_entry *entry;
+	char text[REDIRECT_TEXT_MAX];
+	__u32 rule;
+
+	if (redirect_check_group(group, err) || begin_change(&change, group, err))
+		return -1;
+	entry = find_entry(&change, endpoint);
 	endpoint_format(endpoint, text);
 	if (!entry)
 		return error_set(err, ENOENT, "group %s has no override of %s: see coppice override list %s",
 				 group, text, group);
-	*entry = set.entries[--set.nr];
-	return rules_swap(&pins, &set, err);
+	rule = entry->value.rule;
+	if (table_keep(&change.table, has_number, &rule, err))
+		return -1;
+	return commit(&change, connections, err);
 }
 
 /*
- * Listing.
+ * DNS.
  */
 
-static uint64_t read_redirected(const struct pins *pins, __u32 rule)
+static struct override dns_override(sa_family_t family, const struct endpoint *responder)
 {
-	int cpus = libbpf_num_possible_cpus(), i;
-	struct stats_value *stats;
-	uint64_t sum = 0;
-
-	stats = cpus > 0 ? calloc(cpus, sizeof(*stats)) : NULL;
-	if (stats && !bpf_map_lookup_elem(pins->map[MAP_STATS], &rule, stats))
-		for (i = 0; i < cpus; i++)
-			sum += stats[i].redirected;
-	free(stats);
-	return sum;
-}
-
-static struct override_info make_info(const struct pins *pins, const struct rule_entry *entry)
-{
-	struct group_value group = {};
-	struct handler_value handler = {};
-	__u32 rule = entry->value.rule;
-	struct override_info info = {
-		.endpoint = key_endpoint(&entry->key),
-		.redirected = read_redirected(pins, rule),
+	return (struct override){
+		.endpoint = { .family = family, .port = 53, .last = 53 },
+		.handlers = { { .address = *responder } },
+		.nr_handlers = 1,
+		.kind = REDIRECT_DNS,
 	};
-
-	(void)!bpf_map_lookup_elem(pins->map[MAP_GROUPS], &entry->key.group, &group);
-	(void)!bpf_map_lookup_elem(pins->map[MAP_HANDLERS], &rule, &handler);
-	snprintf(info.group, sizeof(info.group), "%.*s", (int)sizeof(info.group) - 1, group.name);
-	info.handler = handler_endpoint(&handler);
-	return info;
 }
 
-/* By group, then address; the more specific first, as they are matched. */
-static int compare_infos(const void *left, const void *right)
+int redirect_set_dns(const char *group, const struct endpoint *responder4,
+		     const struct endpoint *responder6, struct error *err)
 {
-	const struct override_info *a = left, *b = right;
-	int order = strcmp(a->group, b->group);
+	struct override overrides[2];
+	size_t nr = 0;
 
-	if (!order)
-		order = a->endpoint.family - b->endpoint.family;
-	if (!order)
-		order = memcmp(a->endpoint.address, b->endpoint.address,
-			       sizeof(a->endpoint.address));
-	if (!order)
-		order = b->endpoint.prefixlen - a->endpoint.prefixlen;
-	return order ? order : a->endpoint.port - b->endpoint.port;
-}
-
-/* All overrides of @group (NULL: of all), in *@infos; their number or -1. */
-static ssize_t collect(const char *group, struct override_info **infos, struct error *err)
-{
-	cleanup_pins struct pins pins = PINS_CLOSED;
-	cleanup_rules struct rule_set set = {};
-	__u32 number = 0;
-	ssize_t nr = 0;
-	size_t i;
-
-	if (pins_open(&pins, PINS_READ, err))
-		return -1;
-	if (pins.ready && group)
-		number = redirect_find_group(&pins, group);
-	if (!pins.ready || (group && !number))
-		return 0;
-	if (rules_read(&pins, &set, err))
-		return -1;
-	*infos = calloc(set.nr + 1, sizeof(**infos));
-	if (!*infos)
-		return error_set(err, ENOMEM, "out of memory");
-	for (i = 0; i < set.nr; i++)
-		if (!group || set.entries[i].key.group == number)
-			(*infos)[nr++] = make_info(&pins, &set.entries[i]);
-	return nr;
-}
-
-/* @fn is called without the lock: it may call back into here. */
-int redirect_each(const char *group, override_fn fn, void *data, struct error *err)
-{
-	struct override_info *infos = NULL;
-	ssize_t nr = collect(group, &infos, err), i;
-	int result = nr < 0 ? -1 : 0;
-
-	if (nr > 0)
-		qsort(infos, nr, sizeof(*infos), compare_infos);
-	for (i = 0; i < nr && !result; i++)
-		result = fn(&infos[i], data);
-	free(infos);
-	return result;
+	if (responder4)
+		overrides[nr++] = dns_override(AF_INET, responder4);
+	if (responder6)
+		overrides[nr++] = dns_override(AF_INET6, responder6);
+	return redirect_replace(group, REDIRECT_DNS, overrides, nr, REDIRECT_KEEP, err);
 }

@@ -21,16 +21,30 @@
 
 #include "redirect.h"
 #include "redirect_pins.h"
+#include "redirect_table.h"
 #include "redirect.skel.h"
+#include "redirect_unix.skel.h"
 
 #define EFFECTIVE_MAX	256	/* programs of one type that a cgroup can have: 64 a level */
 
 /*
- * The storage that tells the group to the connect programs is made when the first
- * of them is attached. getpeername comes before, so that nothing is redirected
- * whose task would then be shown the handler.
+ * The storage that tells the group to the programs of the ways out is made when the first
+ * one is attached. What shows tasks the endpoint comes before, so that nothing is
+ * redirected whose task would then be shown the handler.
  */
-enum hook { HOOK_PEER4, HOOK_PEER6, HOOK_CONN4, HOOK_CONN6, NR_HOOKS };
+enum hook {
+	HOOK_PEER4, HOOK_PEER6, HOOK_RECV4, HOOK_RECV6,
+	HOOK_CONN4, HOOK_CONN6, HOOK_SEND4, HOOK_SEND6,
+	HOOK_RECV_UNIX, HOOK_CONN_UNIX, HOOK_SEND_UNIX,
+	NR_HOOKS
+};
+
+#define FIRST_UNIX	HOOK_RECV_UNIX
+
+/* Newer than the headers of Debian 12: enum bpf_attach_type of Linux 6.7. */
+#define CGROUP_UNIX_CONNECT	((enum bpf_attach_type)49)
+#define CGROUP_UNIX_SENDMSG	((enum bpf_attach_type)50)
+#define CGROUP_UNIX_RECVMSG	((enum bpf_attach_type)51)
 
 static const struct {
 	const char *pin;
@@ -39,9 +53,33 @@ static const struct {
 } hooks[NR_HOOKS] = {
 	[HOOK_PEER4] = { "getpeername4", BPF_CGROUP_INET4_GETPEERNAME, "coppice_peer4" },
 	[HOOK_PEER6] = { "getpeername6", BPF_CGROUP_INET6_GETPEERNAME, "coppice_peer6" },
+	[HOOK_RECV4] = { "recvmsg4", BPF_CGROUP_UDP4_RECVMSG, "coppice_recv4" },
+	[HOOK_RECV6] = { "recvmsg6", BPF_CGROUP_UDP6_RECVMSG, "coppice_recv6" },
 	[HOOK_CONN4] = { "connect4", BPF_CGROUP_INET4_CONNECT, "coppice_conn4" },
 	[HOOK_CONN6] = { "connect6", BPF_CGROUP_INET6_CONNECT, "coppice_conn6" },
+	[HOOK_SEND4] = { "sendmsg4", BPF_CGROUP_UDP4_SENDMSG, "coppice_send4" },
+	[HOOK_SEND6] = { "sendmsg6", BPF_CGROUP_UDP6_SENDMSG, "coppice_send6" },
+	[HOOK_RECV_UNIX] = { "recvmsg_unix", CGROUP_UNIX_RECVMSG, "coppice_recvun" },
+	[HOOK_CONN_UNIX] = { "connect_unix", CGROUP_UNIX_CONNECT, "coppice_connun" },
+	[HOOK_SEND_UNIX] = { "sendmsg_unix", CGROUP_UNIX_SENDMSG, "coppice_sendun" },
 };
+
+/*
+ * A kernel that does not know the type says so before it looks at the descriptor. The
+ * programs also need its BTF.
+ */
+bool redirect_has_unix(void)
+{
+	__u32 nr = 0;
+
+	return bpf_prog_query(-1, CGROUP_UNIX_CONNECT, 0, NULL, NULL, &nr) && errno == EBADF &&
+	       !access("/sys/kernel/btf/vmlinux", R_OK);
+}
+
+static int nr_hooks(void)
+{
+	return redirect_has_unix() ? NR_HOOKS : FIRST_UNIX;
+}
 
 /* What an operation on one group works with. */
 struct target {
@@ -55,6 +93,8 @@ int redirect_check_group(const char *group, struct error *err)
 {
 	size_t len = strlen(group), i;
 
+	if (!strcmp(group, REDIRECT_HUB_NAME))
+		return 0;
 	if (!len || len >= REDIRECT_GROUP_NAME || group[0] == '.' || group[0] == '-')
 		return error_set(err, EINVAL, "'%.80s' cannot name a group: use 1 to %d letters, digits, '.', '_' and '-', beginning with a letter, digit or '_'",
 				 group, REDIRECT_GROUP_NAME - 1);
@@ -126,11 +166,36 @@ __u32 redirect_find_group(const struct pins *pins, const char *group)
 	return 0;
 }
 
-static bool any_group(const struct pins *pins)
+bool redirect_group_number(const struct pins *pins, const char *group, __u32 *number)
 {
+	if (!strcmp(group, REDIRECT_HUB_NAME)) {
+		*number = REDIRECT_HUB;
+		return true;
+	}
+	*number = redirect_find_group(pins, group);
+	return *number;
+}
+
+static bool is_of_hub(const struct rule_set *set)
+{
+	size_t i;
+
+	for (i = 0; i < set->nr; i++)
+		if (set->entries[i].key.group == REDIRECT_HUB)
+			return true;
+	return false;
+}
+
+/* Is there anything that the maps are needed for? */
+static bool is_in_use(const struct pins *pins)
+{
+	cleanup_rules struct rule_set set = {};
+	struct error ignored;
 	__u32 number;
 
-	return !bpf_map_get_next_key(pins->map[MAP_GROUPS], NULL, &number);
+	if (!bpf_map_get_next_key(pins->map[MAP_GROUPS], NULL, &number))
+		return true;
+	return rules_read(pins, &set, &ignored) || is_of_hub(&set);
 }
 
 static __u32 free_number(const struct pins *pins)
@@ -218,13 +283,13 @@ static bool is_effective(const struct target *target, enum hook hook, __u32 prog
 static bool is_attached(const struct pins *pins, const struct target *target)
 {
 	struct cgroup_value value;
-	int hook;
+	int nr = nr_hooks(), hook;
 
 	if (!target->number ||
 	    bpf_map_lookup_elem(pins->map[MAP_CGROUPS], &target->cgroup_id, &value) ||
 	    value.group != target->number)
 		return false;
-	for (hook = 0; hook < NR_HOOKS; hook++)
+	for (hook = 0; hook < nr; hook++)
 		if (!is_effective(target, hook, linked_program(target, hook)))
 			return false;
 	return true;
@@ -275,16 +340,24 @@ static int make_group_dir(const char *group, struct error *err)
 	return error_set(err, errno, "%s cannot be made: %s", path, strerror(errno));
 }
 
+/* The loaded programs: the second object only where the kernel can load it. */
+struct programs {
+	struct redirect_bpf *inet;
+	struct redirect_unix_bpf *unix_;
+};
+
 static int make_links(const struct pins *pins, const struct target *target,
-		      const struct bpf_object *programs, struct error *err)
+		      const struct programs *programs, struct error *err)
 {
 	const struct bpf_program *program;
+	const struct bpf_object *object;
 	int hook;
 
 	if (make_group_dir(target->group, err))
 		return -1;
-	for (hook = 0; hook < NR_HOOKS; hook++) {
-		program = bpf_object__find_program_by_name(programs, hooks[hook].program);
+	for (hook = 0; hook < (programs->unix_ ? NR_HOOKS : FIRST_UNIX); hook++) {
+		object = hook < FIRST_UNIX ? programs->inet->obj : programs->unix_->obj;
+		program = bpf_object__find_program_by_name(object, hooks[hook].program);
 		if (make_link(target, hook, bpf_program__fd(program), err))
 			return -1;
 		if (hook == HOOK_CONN4 && set_cgroup(pins, target->cgroup_id, target->number))
@@ -333,48 +406,93 @@ static int set_pin_paths(struct bpf_object *object)
 	return 0;
 }
 
-/* Load the programs upon the pinned maps, making and pinning those that are missing. */
-static struct redirect_bpf *load_programs(struct error *err)
+static int refuse_load(struct error *err)
 {
-	struct redirect_bpf *skeleton;
-
-	libbpf_set_print(quiet);
-	skeleton = redirect_bpf__open();
-	if (!skeleton) {
-		error_set(err, errno, "the redirect programs cannot be opened: %s", strerror(errno));
-		return NULL;
-	}
-	skeleton->rodata->has_mptcp = !access("/proc/sys/net/mptcp", F_OK);
-	if (!set_pin_paths(skeleton->obj) && !redirect_bpf__load(skeleton))
-		return skeleton;
 	if (errno == EPERM)
-		error_set(err, EPERM, "the kernel lets this caller load no eBPF programs: redirects need root (CAP_BPF and CAP_NET_ADMIN) and no lockdown");
-	else
-		error_set(err, errno, "the redirect programs cannot be loaded: %s: they need Linux 6.1 or later with CONFIG_CGROUP_BPF, and maps of the same version in %s",
-			  strerror(errno), PIN_MAPS);
-	redirect_bpf__destroy(skeleton);
-	return NULL;
+		return error_set(err, EPERM, "the kernel lets this caller load no eBPF programs: redirects need root (CAP_BPF and CAP_NET_ADMIN) and no lockdown");
+	return error_set(err, errno, "the redirect programs cannot be loaded: %s: they need Linux 6.1 or later with CONFIG_CGROUP_BPF, and maps of the same version in %s",
+			 strerror(errno), PIN_MAPS);
 }
 
-static void destroy_programs(struct redirect_bpf **skeleton)
+static int load_inet(struct programs *programs, struct error *err)
 {
-	redirect_bpf__destroy(*skeleton);
+	programs->inet = redirect_bpf__open();
+	if (!programs->inet)
+		return refuse_load(err);
+	programs->inet->rodata->has_mptcp = !access("/proc/sys/net/mptcp", F_OK);
+	if (set_pin_paths(programs->inet->obj) || redirect_bpf__load(programs->inet))
+		return refuse_load(err);
+	return 0;
+}
+
+/* The library does not know these hooks by the names of their sections. */
+static int load_unix(struct programs *programs, struct error *err)
+{
+	struct bpf_program *program;
+	int hook;
+
+	programs->unix_ = redirect_unix_bpf__open();
+	if (!programs->unix_)
+		return refuse_load(err);
+	for (hook = FIRST_UNIX; hook < NR_HOOKS; hook++) {
+		program = bpf_object__find_program_by_name(programs->unix_->obj,
+							   hooks[hook].program);
+		bpf_program__set_type(program, BPF_PROG_TYPE_CGROUP_SOCK_ADDR);
+		bpf_program__set_expected_attach_type(program, hooks[hook].type);
+	}
+	if (set_pin_paths(programs->unix_->obj) || redirect_unix_bpf__load(programs->unix_))
+		return refuse_load(err);
+	return 0;
+}
+
+/* Load the programs upon the pinned maps, making and pinning those that are missing. */
+static int load_programs(struct programs *programs, struct error *err)
+{
+	libbpf_set_print(quiet);
+	if (load_inet(programs, err))
+		return -1;
+	return redirect_has_unix() ? load_unix(programs, err) : 0;
+}
+
+static void destroy_programs(struct programs *programs)
+{
+	redirect_bpf__destroy(programs->inet);
+	redirect_unix_bpf__destroy(programs->unix_);
 }
 
 /*
  * Attaching and detaching.
  */
 
+static bool is_of_group(const struct table *table, const struct rule_entry *entry,
+			const void *data)
+{
+	(void)table;
+	return entry->key.group == *(const __u32 *)data;
+}
+
 static int drop_rules(const struct pins *pins, __u32 number, struct error *err)
 {
-	cleanup_rules struct rule_set set = {};
-	size_t before;
+	cleanup_table struct table table = {};
 
-	if (rules_read(pins, &set, err))
+	if (table_read(&table, pins, err) || table_keep(&table, is_of_group, &number, err))
 		return -1;
-	before = set.nr;
-	rules_remove_group(&set, number);
-	return set.nr == before ? 0 : rules_swap(pins, &set, err);
+	return table.new.nr == table.old.nr ? 0 : table_commit(&table, pins, err);
+}
+
+/* The number may be given to another group, which has not these names. */
+static void drop_names(const struct pins *pins, __u32 number)
+{
+	int names = pins->map[MAP_NAMES];
+	struct name_key key, next;
+	bool more = !bpf_map_get_next_key(names, NULL, &next);
+
+	while (more) {
+		key = next;
+		more = !bpf_map_get_next_key(names, &key, &next);
+		if (key.group == number)
+			(void)!bpf_map_delete_elem(names, &key);
+	}
 }
 
 static int remove_group(const struct pins *pins, const char *group, struct error *err)
@@ -387,28 +505,29 @@ static int remove_group(const struct pins *pins, const char *group, struct error
 	remove_links(group);
 	if (number && !bpf_map_lookup_elem(pins->map[MAP_GROUPS], &number, &value))
 		(void)!set_cgroup(pins, value.cgroup, 0);
+	if (number)
+		drop_names(pins, number);
 	if (number && bpf_map_delete_elem(pins->map[MAP_GROUPS], &number))
 		return error_set(err, errno, "group %s cannot be removed from %s/groups: %s",
 				 group, PIN_MAPS, strerror(errno));
-	if (!pins->ready || !any_group(pins))
+	if (!pins->ready || !is_in_use(pins))
 		pins_prune();
 	return 0;
 }
 
 static int attach(struct pins *pins, struct target *target, struct error *err)
 {
-	__attribute__((cleanup(destroy_programs))) struct redirect_bpf *programs = NULL;
+	__attribute__((cleanup(destroy_programs))) struct programs programs = {};
 	struct error ignored;
 	bool is_new;
 
-	programs = load_programs(err);
-	if (!programs || pins_open_maps(pins, err))
+	if (load_programs(&programs, err) || pins_open_maps(pins, err))
 		return -1;
 	if (!pins->ready)
 		return error_set(err, ENOENT, "the maps in %s are not complete: somebody removes them: try again",
 				 PIN_MAPS);
 	is_new = !target->number;
-	if (!enter_group(pins, target, err) && !make_links(pins, target, programs->obj, err))
+	if (!enter_group(pins, target, err) && !make_links(pins, target, &programs, err))
 		return 0;
 	/* Refused, with nothing changed: but one that was there before keeps its rules. */
 	if (is_new)
@@ -424,6 +543,10 @@ int redirect_attach(const char *group, const char *cgroup_path, struct error *er
 
 	if (redirect_check_group(group, err) || open_cgroup(&target, cgroup_path, err))
 		goto out;
+	if (!strcmp(group, REDIRECT_HUB_NAME)) {
+		error_set(err, EINVAL, "%s is no group: programs are attached to groups", group);
+		goto out;
+	}
 	if (pins_open(&pins, PINS_CREATE, err))
 		goto out;
 	if (pins.ready)
@@ -432,6 +555,18 @@ int redirect_attach(const char *group, const char *cgroup_path, struct error *er
 out:
 	redirect_close_fd(&target.cgroup);
 	return result;
+}
+
+int redirect_prepare(struct error *err)
+{
+	__attribute__((cleanup(destroy_programs))) struct programs programs = {};
+	cleanup_pins struct pins pins = PINS_CLOSED;
+
+	if (pins_open(&pins, PINS_CREATE, err))
+		return -1;
+	if (pins.ready)
+		return 0;
+	return load_programs(&programs, err);
 }
 
 int redirect_detach(const char *group, struct error *err)
@@ -460,6 +595,45 @@ int redirect_verify(const char *group, const char *cgroup_path, bool *attached,
 		*attached = is_attached(&pins, &target);
 	else if (err->code != ENOENT)
 		result = -1;
+	redirect_close_fd(&target.cgroup);
+	return result;
+}
+
+/* Where the group's program stands among all that run at a hook. */
+static struct redirect_hook look_at(const struct target *target, enum hook hook)
+{
+	__u32 ours = linked_program(target, hook), programs[EFFECTIVE_MAX], nr = EFFECTIVE_MAX, i;
+	struct redirect_hook found = { .name = hooks[hook].pin };
+
+	if (bpf_prog_query(target->cgroup, hooks[hook].type, BPF_F_QUERY_EFFECTIVE, NULL,
+			   programs, &nr))
+		return found;
+	for (i = 0; i < nr; i++) {
+		if (ours && programs[i] == ours)
+			found.program = ours;
+		else if (found.program)
+			found.after++;
+		else
+			found.before++;
+	}
+	return found;
+}
+
+int redirect_hooks(const char *group, const char *cgroup_path, hook_fn fn, void *data,
+		   struct error *err)
+{
+	cleanup_pins struct pins pins = PINS_CLOSED;
+	struct target target = { .group = group, .cgroup = -1 };
+	struct redirect_hook found;
+	int nr = nr_hooks(), hook, result = 0;
+
+	if (redirect_check_group(group, err) || pins_open(&pins, PINS_READ, err) ||
+	    open_cgroup(&target, cgroup_path, err))
+		result = -1;
+	for (hook = 0; hook < nr && !result; hook++) {
+		found = look_at(&target, hook);
+		result = fn(&found, data);
+	}
 	redirect_close_fd(&target.cgroup);
 	return result;
 }

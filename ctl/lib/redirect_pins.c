@@ -25,11 +25,19 @@ const char *const pin_map_names[NR_PIN_MAPS] = {
 	[MAP_RULES_0] = "rules_0",
 	[MAP_RULES_1] = "rules_1",
 	[MAP_ACTIVE] = "active",
+	[MAP_PORTS] = "ports",
+	[MAP_OVERRIDES] = "overrides",
 	[MAP_HANDLERS] = "handlers",
+	[MAP_PATHS] = "paths",
+	[MAP_NAMES] = "names",
+	[MAP_LABELS] = "labels",
 	[MAP_STATS] = "stats",
 	[MAP_GROUPS] = "groups",
 	[MAP_CGROUPS] = "cgroups",
 	[MAP_ORIGIN] = "origin",
+	[MAP_UNIX_ORIGIN] = "unix_origin",
+	[MAP_FLOWS] = "udp_reverse",
+	[MAP_EVENTS] = "events",
 };
 
 /* What this controller reads and writes: the kernel copies as much as the map says. */
@@ -40,11 +48,19 @@ static const struct {
 	[MAP_RULES_0] = { sizeof(struct rule_key), sizeof(struct rule_value) },
 	[MAP_RULES_1] = { sizeof(struct rule_key), sizeof(struct rule_value) },
 	[MAP_ACTIVE] = { sizeof(__u32), sizeof(struct active_value) },
+	[MAP_PORTS] = { sizeof(__u32), sizeof(struct ports_value) },
+	[MAP_OVERRIDES] = { sizeof(__u32), sizeof(struct override_value) },
 	[MAP_HANDLERS] = { sizeof(__u32), sizeof(struct handler_value) },
+	[MAP_PATHS] = { sizeof(__u32), sizeof(struct path_value) },
+	[MAP_NAMES] = { sizeof(struct name_key), sizeof(struct name_value) },
+	[MAP_LABELS] = { sizeof(__u32), sizeof(struct label_value) },
 	[MAP_STATS] = { sizeof(__u32), sizeof(struct stats_value) },
 	[MAP_GROUPS] = { sizeof(__u32), sizeof(struct group_value) },
 	[MAP_CGROUPS] = { sizeof(__u64), sizeof(struct cgroup_value) },
 	[MAP_ORIGIN] = { sizeof(int), sizeof(struct origin_value) },
+	[MAP_UNIX_ORIGIN] = { sizeof(int), sizeof(struct unix_origin_value) },
+	[MAP_FLOWS] = { sizeof(struct flow_key), sizeof(struct flow_value) },
+	[MAP_EVENTS] = { 0, 0 },
 };
 
 void redirect_close_fd(int *fd)

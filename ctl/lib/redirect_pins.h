@@ -22,8 +22,9 @@
 #define PIN_GROUPS	PIN_DIR "/groups"
 
 enum pin_map {
-	MAP_RULES, MAP_RULES_0, MAP_RULES_1, MAP_ACTIVE, MAP_HANDLERS, MAP_STATS,
-	MAP_GROUPS, MAP_CGROUPS, MAP_ORIGIN,
+	MAP_RULES, MAP_RULES_0, MAP_RULES_1, MAP_ACTIVE, MAP_PORTS, MAP_OVERRIDES,
+	MAP_HANDLERS, MAP_PATHS, MAP_NAMES, MAP_LABELS, MAP_STATS, MAP_GROUPS, MAP_CGROUPS,
+	MAP_ORIGIN, MAP_UNIX_ORIGIN, MAP_FLOWS, MAP_EVENTS,
 	NR_PIN_MAPS,
 };
 
@@ -62,6 +63,12 @@ void pins_group_path(const char *group, char path[PATH_MAX]);
 int __must_check redirect_check_group(const char *group, struct error *err);
 /* The number of a group, or 0. */
 __u32 redirect_find_group(const struct pins *pins, const char *group);
+/* Has the kernel hooks for AF_UNIX? */
+bool redirect_has_unix(void);
+/* The same, with REDIRECT_HUB_NAME: false if there is none. */
+bool redirect_group_number(const struct pins *pins, const char *group, __u32 *number);
+/* Its name; "" if there is none. */
+void redirect_group_name(__u32 number, char name[REDIRECT_GROUP_NAME]);
 
 /* A copy of the rules in force. */
 struct rule_entry {
@@ -70,7 +77,7 @@ struct rule_entry {
 };
 
 struct rule_set {
-	struct rule_entry *entries;
+	struct rule_entry *entries;	/* sorted by key after rules_read() and rules_sort() */
 	size_t nr, allocated;
 };
 
@@ -79,13 +86,18 @@ struct rule_set {
 int __must_check rules_read(const struct pins *pins, struct rule_set *set, struct error *err);
 /* Finish what a killed controller left: then no hook follows any rule but those in force. */
 int __must_check rules_settle(const struct pins *pins, struct error *err);
-/* Put @set in force as a whole; on failure the rules stay as they were. */
+/* Put @set in force as a whole, with what @named says; on failure the rules stay as they were. */
+typedef bool (*rule_named_fn)(__u32 rule, const void *data);
 int __must_check rules_swap(const struct pins *pins, const struct rule_set *set,
-			    struct error *err);
+			    rule_named_fn is_named, const void *data, struct error *err);
 int __must_check rules_append(struct rule_set *set, const struct rule_entry *entry,
 			      struct error *err);
+void rules_sort(struct rule_set *set);
+/* In a sorted set. */
 const struct rule_entry *rules_find(const struct rule_set *set, const struct rule_key *key);
-void rules_remove_group(struct rule_set *set, __u32 group);
 void rules_free(struct rule_set *set);
+
+/* The path of a rule for one; "" if it is none, or is gone. */
+void redirect_rule_path(__u32 rule, char path[REDIRECT_PATH]);
 
 #endif /* COPPICE_REDIRECT_PINS_H */

@@ -4,16 +4,20 @@
  *
  * A hook reads active.index once and looks up in that trie only. So the other trie
  * can be written at leisure as long as no hook still reads it, which is the case
- * once all that ran at the flip have ended ("drained").
+ * once all that ran at the flip have ended ("drained"). The same goes for the halves of
+ * "ports".
  */
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <bpf/bpf.h>
 
+#include "cleanup.h"
 #include "redirect_pins.h"
 
 #define ZERO (&(const __u32){ 0 })	/* key of the only element of "active" */
+#define BATCH 4096
 
 static int trie_fd(const struct pins *pins, __u32 index)
 {
@@ -48,25 +52,76 @@ static int wait_for_programs(const struct pins *pins, __u32 index)
 				   &(__u32){ trie_fd(pins, index) }, BPF_ANY);
 }
 
+/* Append all that @trie holds to @set. */
+static int read_trie(int trie, struct rule_set *set, struct error *err)
+{
+	autofree struct rule_key *keys = calloc(BATCH, sizeof(*keys));
+	autofree struct rule_value *values = calloc(BATCH, sizeof(*values));
+	struct rule_key next;
+	bool more = true, first = true;
+	__u32 nr, i;
+
+	if (!keys || !values)
+		return error_set(err, ENOMEM, "out of memory");
+	while (more) {
+		nr = BATCH;
+		if (bpf_map_lookup_batch(trie, first ? NULL : &next, &next, keys, values,
+					 &nr, NULL)) {
+			if (errno != ENOENT)
+				return error_set(err, errno, "the rules cannot be read: %s",
+						 strerror(errno));
+			more = false;
+		}
+		first = false;
+		for (i = 0; i < nr; i++)
+			if (rules_append(set, &(struct rule_entry){ keys[i], values[i] }, err))
+				return -1;
+	}
+	return 0;
+}
+
+/* The keys and values of @set side by side, as the batch calls want them. */
+static int split_set(const struct rule_set *set, struct rule_key **keys,
+		     struct rule_value **values)
+{
+	size_t i;
+
+	*keys = calloc(set->nr + 1, sizeof(**keys));
+	*values = calloc(set->nr + 1, sizeof(**values));
+	if (!*keys || !*values)
+		return -1;
+	for (i = 0; i < set->nr; i++) {
+		(*keys)[i] = set->entries[i].key;
+		(*values)[i] = set->entries[i].value;
+	}
+	return 0;
+}
+
 static int clear(int trie)
 {
-	struct rule_key key;
+	cleanup_rules struct rule_set left = {};
+	autofree struct rule_key *keys = NULL;
+	autofree struct rule_value *values = NULL;
+	struct error err;
+	__u32 nr;
 
-	while (!bpf_map_get_next_key(trie, NULL, &key))
-		if (bpf_map_delete_elem(trie, &key))
-			return -1;
-	return errno == ENOENT ? 0 : -1;
+	if (read_trie(trie, &left, &err) || split_set(&left, &keys, &values)) {
+		errno = ENOMEM;
+		return -1;
+	}
+	nr = left.nr;
+	return nr && bpf_map_delete_batch(trie, keys, &nr, NULL) ? -1 : 0;
 }
 
 static int fill(int trie, const struct rule_set *set)
 {
-	size_t i;
+	autofree struct rule_key *keys = NULL;
+	autofree struct rule_value *values = NULL;
+	__u32 nr = set->nr;
 
-	for (i = 0; i < set->nr; i++)
-		if (bpf_map_update_elem(trie, &set->entries[i].key,
-					&set->entries[i].value, BPF_NOEXIST))
-			return -1;
-	return 0;
+	if (split_set(set, &keys, &values))
+		return -1;
+	return nr && bpf_map_update_batch(trie, keys, values, &nr, NULL) ? -1 : 0;
 }
 
 /* After this nobody reads the trie that is not in force, and it is empty. */
@@ -91,15 +146,89 @@ int rules_settle(const struct pins *pins, struct error *err)
 	return 0;
 }
 
-int rules_swap(const struct pins *pins, const struct rule_set *set, struct error *err)
+/*
+ * Ports: what a hook has to look for.
+ */
+
+static int compare_ranges(const void *left, const void *right)
 {
+	const typeof(((struct ports_value *)0)->ranges[0]) *a = left, *b = right;
+	int order = (a->last - a->first) - (b->last - b->first);
+
+	return order ? order : a->first - b->first;
+}
+
+static int add_range(struct ports_value *ports, const struct rule_key *key, struct error *err)
+{
+	__u32 i;
+
+	for (i = 0; i < ports->nr_ranges; i++)
+		if (ports->ranges[i].first == key->first && ports->ranges[i].last == key->last)
+			return 0;
+	if (ports->nr_ranges == REDIRECT_RANGES_MAX)
+		return error_set(err, ENOSPC, "a group can have %d different port ranges, and %u-%u would be one more: use wider ones, or * for any port",
+				 REDIRECT_RANGES_MAX, key->first, key->last);
+	ports->ranges[ports->nr_ranges].first = key->first;
+	ports->ranges[ports->nr_ranges++].last = key->last;
+	return 0;
+}
+
+static int add_key(struct ports_value *ports, const struct rule_key *key, struct error *err)
+{
+	if (key->family == AF_UNIX)
+		ports->flags |= PORTS_UNIX;
+	else
+		ports->flags |= key->protocol == IPPROTO_TCP ? PORTS_TCP : PORTS_UDP;
+	if (key->first != key->last)
+		return add_range(ports, key, err);
+	ports->flags |= PORTS_SINGLE;
+	return 0;
+}
+
+/* One half of "ports", for @set. */
+static int make_ports(const struct rule_set *set, struct ports_value *ports,
+		      rule_named_fn is_named, const void *data, struct error *err)
+{
+	size_t i;
+
+	for (i = 0; i < set->nr; i++) {
+		const struct rule_key *key = &set->entries[i].key;
+
+		if (key->group > REDIRECT_GROUPS_MAX || add_key(&ports[key->group], key, err))
+			return -1;
+		if (is_named(set->entries[i].value.rule, data))
+			ports[key->group].flags |= PORTS_NAMES;
+	}
+	for (i = 0; i <= REDIRECT_GROUPS_MAX; i++)
+		qsort(ports[i].ranges, ports[i].nr_ranges, sizeof(ports[i].ranges[0]),
+		      compare_ranges);
+	return 0;
+}
+
+static int write_ports(const struct pins *pins, __u32 index, const struct ports_value *ports)
+{
+	__u32 keys[REDIRECT_GROUPS_MAX + 1], nr = REDIRECT_GROUPS_MAX + 1, i;
+
+	for (i = 0; i < nr; i++)
+		keys[i] = REDIRECT_PORTS_INDEX(index, i);
+	return bpf_map_update_batch(pins->map[MAP_PORTS], keys, ports, &nr, NULL);
+}
+
+int rules_swap(const struct pins *pins, const struct rule_set *set, rule_named_fn is_named,
+	       const void *data, struct error *err)
+{
+	autofree struct ports_value *ports = calloc(REDIRECT_GROUPS_MAX + 1, sizeof(*ports));
 	struct active_value active;
 	int spare;
 
-	if (rules_settle(pins, err) || read_active(pins, &active, err))
+	if (!ports)
+		return error_set(err, ENOMEM, "out of memory");
+	if (make_ports(set, ports, is_named, data, err) || rules_settle(pins, err) ||
+	    read_active(pins, &active, err))
 		return -1;
 	spare = trie_fd(pins, !active.index);
-	if (fill(spare, set) || write_active(pins, !active.index, true)) {
+	if (fill(spare, set) || write_ports(pins, !active.index, ports) ||
+	    write_active(pins, !active.index, true)) {
 		error_set(err, errno, "the new rules cannot be written: %s: the old ones stay in force",
 			  strerror(errno));
 		(void)!clear(spare);
@@ -111,14 +240,15 @@ int rules_swap(const struct pins *pins, const struct rule_set *set, struct error
 	return 0;
 }
 
+/*
+ * The set in memory.
+ */
+
 int rules_append(struct rule_set *set, const struct rule_entry *entry, struct error *err)
 {
 	size_t allocated = set->allocated ? 2 * set->allocated : 64;
 	struct rule_entry *entries;
 
-	if (set->nr == REDIRECT_RULES_MAX)
-		return error_set(err, ENOSPC, "all %d overrides that the hub can hold are in use: delete one first",
-				 REDIRECT_RULES_MAX);
 	if (set->nr == set->allocated) {
 		entries = reallocarray(set->entries, allocated, sizeof(*entries));
 		if (!entries)
@@ -130,47 +260,37 @@ int rules_append(struct rule_set *set, const struct rule_entry *entry, struct er
 	return 0;
 }
 
+static int compare_entries(const void *left, const void *right)
+{
+	const struct rule_entry *a = left, *b = right;
+
+	return memcmp(&a->key, &b->key, sizeof(a->key));
+}
+
+void rules_sort(struct rule_set *set)
+{
+	if (set->nr)
+		qsort(set->entries, set->nr, sizeof(*set->entries), compare_entries);
+}
+
 int rules_read(const struct pins *pins, struct rule_set *set, struct error *err)
 {
-	struct rule_key *previous = NULL, last;
-	struct rule_entry entry;
 	struct active_value active;
-	int trie;
 
-	if (read_active(pins, &active, err))
+	if (read_active(pins, &active, err) ||
+	    read_trie(trie_fd(pins, active.index), set, err))
 		return -1;
-	trie = trie_fd(pins, active.index);
-	while (!bpf_map_get_next_key(trie, previous, &entry.key)) {
-		if (bpf_map_lookup_elem(trie, &entry.key, &entry.value))
-			break;
-		if (rules_append(set, &entry, err))
-			return -1;
-		last = entry.key;
-		previous = &last;
-	}
-	if (errno != ENOENT)
-		return error_set(err, errno, "the rules cannot be read: %s", strerror(errno));
+	rules_sort(set);
 	return 0;
 }
 
 const struct rule_entry *rules_find(const struct rule_set *set, const struct rule_key *key)
 {
-	size_t i;
+	struct rule_entry wanted = { .key = *key };
 
-	for (i = 0; i < set->nr; i++)
-		if (!memcmp(&set->entries[i].key, key, sizeof(*key)))
-			return &set->entries[i];
-	return NULL;
-}
-
-void rules_remove_group(struct rule_set *set, __u32 group)
-{
-	size_t i, kept = 0;
-
-	for (i = 0; i < set->nr; i++)
-		if (set->entries[i].key.group != group)
-			set->entries[kept++] = set->entries[i];
-	set->nr = kept;
+	if (!set->nr)
+		return NULL;
+	return bsearch(&wanted, set->entries, set->nr, sizeof(*set->entries), compare_entries);
 }
 
 void rules_free(struct rule_set *set)

@@ -124,6 +124,8 @@ static int check_pins(struct search *search, const char *group)
 
 static int check_override(const struct override_info *info, void *data)
 {
+	if (!strcmp(info->group, REDIRECT_HUB_NAME))
+		return 0;
 	return check_pins(data, info->group);
 }
 

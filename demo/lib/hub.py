@@ -63,7 +63,7 @@ def start_s3(npm):
     address, port = HANDLER.split(":")
     log = open(ROOT / "s3.log", "w", encoding="utf-8")
     service = subprocess.Popen(
-        [f"{npm}/node_modules/.bin/s3rver", "--directory", str(ROOT / "s3"), "--address", address,
+        [f"{npm}/.bin/s3rver", "--directory", str(ROOT / "s3"), "--address", address,
          "--port", port, "--key", str(ROOT / "s3.key"), "--cert", str(ROOT / "s3.pem"),
          "--configure-bucket", BUCKET], stdout=log, stderr=log)
     wait_for_s3(service)

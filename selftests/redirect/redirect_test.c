@@ -171,7 +171,7 @@ TEST_F(redirect, a_socket_used_again_shows_its_new_peer)
 	join_cgroup(self->world.cgroups);
 }
 
-TEST_F(redirect, udp_is_left_alone)
+TEST_F(redirect, udp_is_left_alone_by_a_rule_for_tcp)
 {
 	struct answer answer;
 

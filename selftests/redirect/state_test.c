@@ -57,7 +57,7 @@ static int overrides(void)
 
 static int redirected(const struct override_info *info, void *data)
 {
-	*(uint64_t *)data += info->redirected;
+	*(uint64_t *)data += info->stats.redirected;
 	return 0;
 }
 
@@ -146,8 +146,14 @@ TEST_F(state, refusals_change_nothing)
 
 static bool parse(struct override *override, const char *endpoint, const char *handler)
 {
+	*override = (struct override){ .nr_handlers = 1 };
 	return !endpoint_parse(endpoint, &override->endpoint, &last_error) &&
-	       !handler_parse(handler, &override->handler, &last_error);
+	       !handler_parse(handler, &override->handlers[0].address, &last_error);
+}
+
+static int replace(const struct override *override)
+{
+	return redirect_replace(GROUP, REDIRECT_ENDPOINT, override, 1, REDIRECT_KEEP, &last_error);
 }
 
 /* Replaces the rules over and over while another process connects: A or B, nothing else. */
@@ -160,12 +166,12 @@ TEST_F(state, every_connect_sees_the_old_rules_or_the_new)
 	ATTACH();
 	ASSERT_TRUE(parse(&a, CLOUD4 ":80", HANDLER_A));
 	ASSERT_TRUE(parse(&b, CLOUD4 ":80", HANDLER_B));
-	ASSERT_EQ(0, redirect_replace(GROUP, &a, 1, &last_error));
+	ASSERT_EQ(0, replace(&a));
 	swapper = fork();
 	if (!swapper) {
 		for (;;)
-			if (redirect_replace(GROUP, &b, 1, &last_error) ||
-			    redirect_replace(GROUP, &a, 1, &last_error))
+			if (replace(&b) ||
+			    replace(&a))
 				_exit(1);
 	}
 	for (i = 0; i < 100; i++) {
@@ -180,7 +186,7 @@ TEST_F(state, every_connect_sees_the_old_rules_or_the_new)
 	waitpid(swapper, NULL, 0);
 	/* Killed at any moment, it left one of the two in force. */
 	EXPECT_EQ(1, overrides());
-	EXPECT_EQ(0, redirect_replace(GROUP, &b, 1, &last_error));
+	EXPECT_EQ(0, replace(&b));
 	EXPECT_EQ('B', ask_letter(self->cgroup, CLOUD4 ":80"));
 }
 

@@ -38,7 +38,10 @@ static const struct service {
 	{ CLOUD6 ":80", SOCK_STREAM, 0, 'R', false },
 	{ CLOUD4 ":80", SOCK_DGRAM, 0, 'R', false },
 	{ HANDLER_A, SOCK_STREAM, 0, 'A', false },
+	{ CLOUD6 ":80", SOCK_DGRAM, 0, 'R', false },
 	{ HANDLER_A, SOCK_DGRAM, 0, 'A', false },
+	{ HANDLER_B, SOCK_DGRAM, 0, 'B', false },
+	{ HANDLER_6, SOCK_DGRAM, 0, '6', false },
 	{ HANDLER_B, SOCK_STREAM, 0, 'B', false },
 	{ HANDLER_6, SOCK_STREAM, 0, '6', false },
 	{ HANDLER_FAST, SOCK_STREAM, 0, 'F', false },
@@ -242,8 +245,15 @@ static bool have_mptcp(void)
 	return fd >= 0;
 }
 
+/* The kernel loads them by itself where it finds modprobe, which is not so in the VM rig. */
+static void load_diag(void)
+{
+	(void)!system("PATH=$PATH:/sbin:/usr/sbin modprobe -qa tcp_diag udp_diag 2> /dev/null");
+}
+
 const char *world_make(struct world *world)
 {
+	load_diag();
 	if (make_cgroups(world))
 		return "cgroups";
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS) ||
@@ -307,9 +317,23 @@ static int connect_nonblock(int fd, const struct sockaddr *address, socklen_t le
 	return error ? -1 : 0;
 }
 
-static int connect_uring(int fd, const struct sockaddr *address, socklen_t len)
+/* By a worker thread, whose cgroup is the task's. */
+static int run_uring(struct io_uring *ring, struct io_uring_sqe *sqe)
 {
 	struct io_uring_cqe *cqe;
+	int result;
+
+	io_uring_sqe_set_flags(sqe, IOSQE_ASYNC);
+	io_uring_submit_and_wait(ring, 1);
+	io_uring_peek_cqe(ring, &cqe);
+	result = cqe->res;
+	io_uring_queue_exit(ring);
+	errno = -result;
+	return result < 0 ? -1 : 0;
+}
+
+static int connect_uring(int fd, const struct sockaddr *address, socklen_t len)
+{
 	struct io_uring_sqe *sqe;
 	struct io_uring ring;
 	int result;
@@ -321,19 +345,33 @@ static int connect_uring(int fd, const struct sockaddr *address, socklen_t len)
 	}
 	sqe = io_uring_get_sqe(&ring);
 	io_uring_prep_connect(sqe, fd, address, len);
-	/* Also by a worker thread, whose cgroup is the task's. */
-	io_uring_sqe_set_flags(sqe, IOSQE_ASYNC);
-	io_uring_submit_and_wait(&ring, 1);
-	io_uring_peek_cqe(&ring, &cqe);
-	result = cqe->res;
-	io_uring_queue_exit(&ring);
-	errno = -result;
-	return result ? -1 : 0;
+	return run_uring(&ring, sqe);
+}
+
+static int send_uring(int fd, const struct sockaddr *address, socklen_t len)
+{
+	struct iovec data = { "x", 1 };
+	struct msghdr message = {
+		.msg_name = (void *)address, .msg_namelen = len,
+		.msg_iov = &data, .msg_iovlen = 1,
+	};
+	struct io_uring_sqe *sqe;
+	struct io_uring ring;
+	int result;
+
+	result = io_uring_queue_init(4, &ring, 0);
+	if (result) {
+		errno = -result;
+		return -1;
+	}
+	sqe = io_uring_get_sqe(&ring);
+	io_uring_prep_sendmsg(sqe, fd, &message, 0);
+	return run_uring(&ring, sqe);
 }
 
 static int connect_by(enum way way, int fd, const struct sockaddr *address, socklen_t len)
 {
-	int one = 1;
+	int one = 1, mark = REDIRECT_BYPASS_MARK;
 
 	switch (way) {
 	case WAY_NONBLOCK:
@@ -347,6 +385,11 @@ static int connect_by(enum way way, int fd, const struct sockaddr *address, sock
 		if (connect(fd, address, len))
 			return -1;
 		return send(fd, "x", 1, MSG_NOSIGNAL) == 1 ? 0 : -1;
+	case WAY_MARKED:
+		return setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) ||
+		       connect(fd, address, len) ? -1 : 0;
+	case WAY_UDP_IO_URING:
+		return send_uring(fd, address, len);
 	case WAY_UDP:
 		return sendto(fd, "x", 1, 0, address, len) == 1 ? 0 : -1;
 	case WAY_UDP_CONNECT:
@@ -356,31 +399,35 @@ static int connect_by(enum way way, int fd, const struct sockaddr *address, sock
 	}
 }
 
+static struct endpoint endpoint_of(const struct sockaddr_storage *address)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)address;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)address;
+	struct endpoint endpoint = { .family = address->ss_family };
+
+	if (endpoint.family == AF_INET) {
+		memcpy(endpoint.address, &in->sin_addr, 4);
+		endpoint.port = ntohs(in->sin_port);
+	} else {
+		memcpy(endpoint.address, &in6->sin6_addr, 16);
+		endpoint.port = ntohs(in6->sin6_port);
+	}
+	return endpoint;
+}
+
 static struct endpoint peer_of(int fd)
 {
 	struct sockaddr_storage address = {};
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&address;
-	struct sockaddr_in *in = (struct sockaddr_in *)&address;
 	socklen_t len = sizeof(address);
-	struct endpoint peer = {};
 
-	if (getpeername(fd, (struct sockaddr *)&address, &len))
-		return peer;
-	peer.family = address.ss_family;
-	if (peer.family == AF_INET) {
-		memcpy(peer.address, &in->sin_addr, 4);
-		peer.port = ntohs(in->sin_port);
-	} else {
-		memcpy(peer.address, &in6->sin6_addr, 16);
-		peer.port = ntohs(in6->sin6_port);
-	}
-	return peer;
+	getpeername(fd, (struct sockaddr *)&address, &len);
+	return endpoint_of(&address);
 }
 
 static void ask_here(int fd, const char *text, enum way way, struct answer *answer)
 {
 	struct timeval limit = { .tv_sec = 10 };
-	struct sockaddr_storage address;
+	struct sockaddr_storage address, from = {};
 	socklen_t len = parse_address(text, &address);
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
@@ -390,16 +437,48 @@ static void ask_here(int fd, const char *text, enum way way, struct answer *answ
 		return;
 	}
 	answer->peer = peer_of(fd);
-	if (recv(fd, &answer->letter, 1, 0) < 0)
+	len = sizeof(from);
+	if (recvfrom(fd, &answer->letter, 1, 0, (struct sockaddr *)&from, &len) < 0)
 		answer->error = errno;
+	answer->from = endpoint_of(&from);
 }
 
 static int open_socket(const char *address, enum way way)
 {
-	bool udp = way == WAY_UDP || way == WAY_UDP_CONNECT;
+	bool udp = way == WAY_UDP || way == WAY_UDP_CONNECT || way == WAY_UDP_IO_URING;
 
 	return socket(*address == '[' ? AF_INET6 : AF_INET, udp ? SOCK_DGRAM : SOCK_STREAM,
 		      way == WAY_MPTCP ? IPPROTO_MPTCP : 0);
+}
+
+/* Go on in a child of a child, in a session of its own. */
+static void leave_to_child(void)
+{
+	int i, status;
+	pid_t pid;
+
+	for (i = 0; i < 2; i++) {
+		pid = fork();
+		if (pid) {
+			waitpid(pid, &status, 0);
+			_exit(0);
+		}
+		setsid();
+	}
+}
+
+#define WORLD_ASK "--ask"
+
+/* What a test program does after WAY_EXEC has executed it. */
+__attribute__((constructor)) static void ask_after_exec(int argc, char **argv)
+{
+	struct answer answer = {};
+
+	if (argc != 3 || strcmp(argv[1], WORLD_ASK))
+		return;
+	ask_here(open_socket(argv[2], WAY_CONNECT), argv[2], WAY_CONNECT, &answer);
+	(void)!write(STDOUT_FILENO, &answer, sizeof(answer));
+	_exit(0);
 }
 
 static void ask_in_child(const char *cgroup, const char *address, enum way way, int out)
@@ -411,6 +490,12 @@ static void ask_in_child(const char *cgroup, const char *address, enum way way, 
 		fd = open_socket(address, way);
 	if (cgroup && join_cgroup(cgroup))
 		_exit(1);
+	if (way == WAY_FORKED)
+		leave_to_child();
+	if (way == WAY_EXEC) {
+		dup2(out, STDOUT_FILENO);
+		execl("/proc/self/exe", "world", WORLD_ASK, address, NULL);
+	}
 	if (way != WAY_SOCKET_OUTSIDE)
 		fd = open_socket(address, way);
 	ask_here(fd, address, way, &answer);
@@ -443,20 +528,75 @@ char ask_letter(const char *cgroup, const char *address)
 	return answer.letter ? answer.letter : '-';
 }
 
-bool has_peer(const struct answer *answer, const char *text)
+static bool same_address(const struct endpoint *endpoint, const char *text)
 {
 	struct sockaddr_storage address;
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&address;
-	struct sockaddr_in *in = (struct sockaddr_in *)&address;
+	struct endpoint wanted;
 
 	parse_address(text, &address);
-	if (answer->peer.family != address.ss_family)
-		return false;
-	if (address.ss_family == AF_INET)
-		return !memcmp(answer->peer.address, &in->sin_addr, 4) &&
-		       answer->peer.port == ntohs(in->sin_port);
-	return !memcmp(answer->peer.address, &in6->sin6_addr, 16) &&
-	       answer->peer.port == ntohs(in6->sin6_port);
+	wanted = endpoint_of(&address);
+	return wanted.family == endpoint->family && wanted.port == endpoint->port &&
+	       !memcmp(wanted.address, endpoint->address, sizeof(wanted.address));
+}
+
+bool has_peer(const struct answer *answer, const char *text)
+{
+	return same_address(&answer->peer, text);
+}
+
+bool is_from(const struct answer *answer, const char *text)
+{
+	return same_address(&answer->from, text);
+}
+
+static int add_handler(struct override *override, char *text)
+{
+	struct handler *handler = &override->handlers[override->nr_handlers++];
+	char *weight = strchr(text, '*');
+
+	if (weight) {
+		*weight = '\0';
+		handler->weight = atoi(weight + 1);
+	}
+	return handler_parse(text, &handler->address, &last_error);
+}
+
+int add_policy(const char *group, const char *endpoint, enum redirect_policy policy,
+	       const char *handlers)
+{
+	struct override override = { .policy = policy };
+	char list[512], *rest = list, *text;
+
+	snprintf(list, sizeof(list), "%s", handlers);
+	if (endpoint_parse(endpoint, &override.endpoint, &last_error))
+		return -1;
+	while ((text = strsep(&rest, ",")))
+		if (*text && add_handler(&override, text))
+			return -1;
+	return redirect_add_all(group, &override, 1, &last_error);
+}
+
+struct find {
+	struct endpoint endpoint;
+	struct override_info *info;
+};
+
+static int match_override(const struct override_info *info, void *data)
+{
+	const struct find *find = data;
+
+	if (!endpoint_same(&info->override.endpoint, &find->endpoint))
+		return 0;
+	*find->info = *info;
+	return 1;
+}
+
+bool find_override(const char *group, const char *endpoint, struct override_info *info)
+{
+	struct find find = { .info = info };
+
+	return !endpoint_parse(endpoint, &find.endpoint, &last_error) &&
+	       redirect_each(group, match_override, &find, &last_error) == 1;
 }
 
 int add(const char *group, const char *endpoint, const char *handler)
@@ -475,5 +615,5 @@ int delete(const char *group, const char *endpoint)
 
 	if (endpoint_parse(endpoint, &from, &last_error))
 		return -1;
-	return redirect_delete(group, &from, &last_error);
+	return redirect_delete(group, &from, REDIRECT_KEEP, &last_error);
 }

@@ -16,10 +16,10 @@
 
 /* Who answers where, by one letter. */
 #define CLOUD4		"198.18.0.5"		/* R at port 80, also UDP; Q at 81 */
-#define CLOUD6		"[2001:db8::5]"		/* R at port 80 */
-#define HANDLER_A	"127.0.0.1:9001"	/* A */
-#define HANDLER_B	"127.0.0.1:9002"	/* B */
-#define HANDLER_6	"[::1]:9006"		/* 6 */
+#define CLOUD6		"[2001:db8::5]"		/* R at port 80, also UDP */
+#define HANDLER_A	"127.0.0.1:9001"	/* A, also UDP */
+#define HANDLER_B	"127.0.0.1:9002"	/* B, also UDP */
+#define HANDLER_6	"[::1]:9006"		/* 6, also UDP */
 #define HANDLER_MPTCP	"127.0.0.1:9003"	/* M, also for plain TCP */
 #define HANDLER_FAST	"127.0.0.1:9004"	/* F, takes data with the SYN */
 #define HANDLER_DOWN	"127.0.0.1:9999"	/* nobody */
@@ -42,13 +42,15 @@ int make_cgroup(const char *path);
 /* How a task connects. */
 enum way {
 	WAY_CONNECT, WAY_NONBLOCK, WAY_IO_URING, WAY_MPTCP, WAY_FASTOPEN,
-	WAY_FASTOPEN_CONNECT, WAY_UDP, WAY_UDP_CONNECT, WAY_SOCKET_OUTSIDE,
+	WAY_FASTOPEN_CONNECT, WAY_UDP, WAY_UDP_CONNECT, WAY_UDP_IO_URING, WAY_SOCKET_OUTSIDE,
+	WAY_MARKED, WAY_FORKED, WAY_EXEC,
 };
 
 struct answer {
 	char letter;		/* 0: none, see error */
 	int error;		/* errno of the connect, or of the first read */
 	struct endpoint peer;	/* getpeername() */
+	struct endpoint from;	/* recvfrom(), of a datagram */
 };
 
 /*
@@ -62,10 +64,15 @@ char ask_letter(const char *cgroup, const char *address);
 int join_cgroup(const char *cgroup);
 socklen_t parse_address(const char *text, struct sockaddr_storage *address);
 bool has_peer(const struct answer *answer, const char *address);
+bool is_from(const struct answer *answer, const char *address);
 
 /* Parse texts and call; the sentence of a failure is in last_error.text. */
 extern struct error last_error;
 int add(const char *group, const char *endpoint, const char *handler);
+int add_policy(const char *group, const char *endpoint, enum redirect_policy policy,
+	       const char *handlers);	/* by commas, each with *WEIGHT if need be */
+/* The override of a text endpoint, as it is in force. */
+bool find_override(const char *group, const char *endpoint, struct override_info *info);
 int delete(const char *group, const char *endpoint);
 
 #endif /* COPPICE_SELFTEST_WORLD_H */

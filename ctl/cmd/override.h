@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the override commands have in common. */
+#ifndef COPPICE_CMD_OVERRIDE_H
+#define COPPICE_CMD_OVERRIDE_H
+
+#include "cmd.h"
+#include "lib/redirect.h"
+
+/* "HANDLER[,weight=N]" into the next handler of @override. */
+int __must_check override_add_handler(struct override *override, const char *text,
+				      struct error *err);
+/*
+ * A JSON list of overrides, "-" for standard input, as `override list --json` prints it or
+ * shorter. Freed by the caller; the number, or -1.
+ */
+ssize_t override_read(const char *path, struct override **overrides, struct error *err);
+/* "keep" or "reset". */
+int __must_check override_connections(const char *text, enum redirect_connections *connections,
+				      struct error *err);
+/* No handler may be a task of the group itself. */
+int __must_check override_check_loops(const struct context *ctx, const char *group,
+				      const struct override *overrides, size_t nr,
+				      struct error *err);
+/* Attach the programs to the group, or to all groups for REDIRECT_HUB_NAME. */
+int __must_check override_attach(const struct context *ctx, const char *group,
+				 struct error *err);
+/* One override as --json shows it. */
+json_t *override_json(const struct override_info *info);
+
+#endif /* COPPICE_CMD_OVERRIDE_H */

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+/* coppice override show GROUP */
+#include <limits.h>
+#include <stdio.h>
+
+#include "lib/cgroup.h"
+#include "lib/cleanup.h"
+#include "override.h"
+
+static const struct column hook_columns[] = {
+	{ "hook", "HOOK", COLUMN_TEXT },
+	{ "program", "PROGRAM", COLUMN_NUMBER },
+	{ "effective", "EFFECTIVE", COLUMN_TEXT },
+	{ "before", "OTHERS BEFORE", COLUMN_NUMBER },
+	{ "after", "AFTER", COLUMN_NUMBER },
+	{}
+};
+
+static const struct column override_columns[] = {
+	{ "endpoint", "ENDPOINT", COLUMN_TEXT },
+	{ "handler", "HANDLER", COLUMN_TEXT },
+	{ "policy", "POLICY", COLUMN_TEXT },
+	{ "redirected", "REDIRECTED", COLUMN_NUMBER },
+	{ "fell_through", "FELL THROUGH", COLUMN_NUMBER },
+	{ "denied", "DENIED", COLUMN_NUMBER },
+	{ "no_handler", "NO HANDLER", COLUMN_NUMBER },
+	{}
+};
+
+static int put_hook(const struct redirect_hook *hook, void *data)
+{
+	return json_array_append_new(data, json_pack("{s:s, s:i, s:b, s:i, s:i}", "hook", hook->name,
+						     "program", hook->program, "effective",
+						     hook->program != 0, "before", hook->before,
+						     "after", hook->after));
+}
+
+static int put_override(const struct override_info *info, void *data)
+{
+	return json_array_append_new(data, override_json(info));
+}
+
+static int print(const struct context *ctx, json_t *object, struct error *err)
+{
+	if (ctx->json)
+		return output_object(ctx, object, NULL, err);
+	output_table(stdout, ctx->colour, json_object_get(object, "programs"), hook_columns);
+	putchar('\n');
+	output_table(stdout, ctx->colour, json_object_get(object, "overrides"), override_columns);
+	printf("\nwithout a rule: %lld; events lost: %lld\n",
+	       (long long)json_integer_value(json_object_get(object, "missed")),
+	       (long long)json_integer_value(json_object_get(object, "events_lost")));
+	return 0;
+}
+
+static int run(struct context *ctx, int argc, char **argv, struct error *err)
+{
+	json_t *hooks = json_array(), *overrides = json_array();
+	autojson json_t *object = json_pack("{s:o, s:o}", "programs", hooks, "overrides", overrides);
+	struct redirect_totals totals;
+	struct group_info info;
+	char path[PATH_MAX];
+	const char *group;
+
+	if (cmd_parse_one(&cmd_override_show, argc, argv, "the GROUP", &group, err) ||
+	    ctx->backend->group_get(group, &info, err) ||
+	    cgroup_path(info.cgroup, path, err) ||
+	    redirect_hooks(group, path, put_hook, hooks, err) ||
+	    redirect_each(group, put_override, overrides, err) ||
+	    redirect_each(REDIRECT_HUB_NAME, put_override, overrides, err) ||
+	    redirect_totals(group, &totals, err))
+		return -1;
+	json_object_set_new(object, "group", json_string(group));
+	json_object_set_new(object, "cgroup", json_string(path));
+	json_object_set_new(object, "missed", json_integer(totals.missed));
+	json_object_set_new(object, "events_lost", json_integer(totals.events_lost));
+	return print(ctx, object, err);
+}
+
+const struct command cmd_override_show = {
+	.object = "override",
+	.verb = "show",
+	.args = "GROUP",
+	.summary = "Show what the kernel has of a group's overrides, and all their statistics",
+	.help = "PROGRAM is the one that is effective at each hook of the group's cgroup, as the kernel says, with how "
+		"many programs of others run before and after it.",
+	.needs_backend = true,
+	.run = run,
+};
