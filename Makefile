@@ -2,7 +2,7 @@
 # make            the module for this machine's kernel, the controller, the tests
 # make demo       the demo, in a guest
 # make check      all tests on all kernels; TESTS=PATTERN KERNELS="native 6.1 6.12 debug"
-# make bench      the benchmarks, in a guest
+# make bench      the benchmarks, in a guest, and of overrides on this machine
 # make lint       what tools can say of the module's sources
 # make install    into DESTDIR, below PREFIX
 #
@@ -62,6 +62,7 @@ bench:
 	@scripts/deps bench
 	$(MAKE) -j$(shell nproc) all
 	selftests/bench/run
+	selftests/bench/override
 
 install: all
 	release=$$(/sbin/modinfo -F vermagic $(BUILD)/kmod/coppice.ko | cut -d' ' -f1) && \
