@@ -30,6 +30,12 @@
 
 #define COPPICE_VERSION		"0.1.0"
 
+/*
+ * Of what a load takes: charged to the loader's memory cgroup, and refused where that is
+ * full. Nobody is killed to make room for an image.
+ */
+#define COPPICE_GFP_LOAD	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
 /* More segments than any process needs; a bound for hostile loaders. */
 #define COPPICE_SEGMENTS_MAX	16384
 /* 64 GiB of content: a bound that keeps page offsets small. */

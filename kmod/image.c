@@ -204,7 +204,7 @@ static int segs_reserve(struct coppice_image *image)
 
 	if (image->nr_segs < image->room)
 		return 0;
-	segs = kvmalloc_array(room, sizeof(*segs), GFP_KERNEL_ACCOUNT);
+	segs = kvmalloc_array(room, sizeof(*segs), COPPICE_GFP_LOAD);
 	if (!segs)
 		return -ENOMEM;
 	if (image->nr_segs)
@@ -239,7 +239,7 @@ static int page_add(struct coppice_image *image, unsigned long pgoff,
 	page = coppice_page_load(image->domain, data, &new, why);
 	if (IS_ERR(page))
 		return PTR_ERR(page);
-	err = xa_err(xa_store(&image->pages, pgoff, page, GFP_KERNEL_ACCOUNT));
+	err = xa_err(xa_store(&image->pages, pgoff, page, COPPICE_GFP_LOAD));
 	if (err) {
 		coppice_page_put(image->domain, page);
 		*why = "No memory for the image: free memory and try again";
@@ -387,7 +387,7 @@ static int seal_notes(struct coppice_image *image,
 	if (!seal->notes_len)
 		return 0;
 	*why = "No memory for the image's notes: free memory and try again";
-	image->notes = kvmalloc(seal->notes_len, GFP_KERNEL_ACCOUNT);
+	image->notes = kvmalloc(seal->notes_len, COPPICE_GFP_LOAD);
 	if (!image->notes)
 		return -ENOMEM;
 	image->notes_len = seal->notes_len;

@@ -5,6 +5,9 @@
  * A page is hashed once, when a segment is loaded, and shared if a page of the
  * same domain is equal byte for byte. Nothing is ever scanned, and a domain never
  * sees another owner's pages: how long a load takes tells nothing about them.
+ *
+ * A page is charged once, to the memory cgroup of the process that first loaded its
+ * content, for as long as the store has it. Tasks that map it are charged nothing.
  */
 #include <linux/highmem.h>
 #include <linux/random.h>
@@ -162,7 +165,7 @@ static struct page *page_copy_user(const void __user *data)
 	unsigned long left;
 	void *to;
 
-	page = alloc_page(GFP_HIGHUSER | __GFP_ACCOUNT);
+	page = alloc_page(GFP_HIGHUSER | COPPICE_GFP_LOAD);
 	if (!page)
 		return ERR_PTR(-ENOMEM);
 	to = kmap_local_page(page);
@@ -185,7 +188,7 @@ static struct coppice_page *domain_insert(struct coppice_domain *domain,
 		err = -ENOSPC;
 		goto out_count;
 	}
-	entry = kzalloc(sizeof(*entry), GFP_KERNEL_ACCOUNT);
+	entry = kzalloc(sizeof(*entry), COPPICE_GFP_LOAD);
 	if (!entry) {
 		err = -ENOMEM;
 		goto out_count;
