@@ -173,6 +173,7 @@ struct coppice_hints {
  * @owner: whom its tasks run as
  * @cgroup: kept for userspace
  * @reshare: kept for userspace
+ * @adopt: kept for userspace
  * @max_tasks: limit checked at enter; 0 is none
  * @lock: protects @tasks, @nr_tasks, @dead, @entered, @forked
  * @tasks: the tasks; latest first, so that a fork finds its new task at once
@@ -198,6 +199,7 @@ struct coppice_group {
 	kuid_t owner;
 	char *cgroup;
 	char reshare[COPPICE_RESHARE_MAX + 1];
+	bool adopt;
 	u32 max_tasks;
 
 	spinlock_t lock;	/* tasks, their VMA counts, dead */
@@ -313,6 +315,7 @@ struct coppice_group_spec {
 	const char *reshare;
 	kuid_t owner;
 	u32 max_tasks;
+	bool adopt;
 };
 
 struct coppice_group *coppice_group_add(const struct coppice_group_spec *spec,

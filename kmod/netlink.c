@@ -269,6 +269,7 @@ int coppice_nl_group_add_doit(struct sk_buff *skb, struct genl_info *info)
 		.reshare = attr_string(info, COPPICE_A_GROUP_RESHARE),
 		.owner = make_kuid(&init_user_ns, attr_u32(info, COPPICE_A_GROUP_OWNER)),
 		.max_tasks = attr_u32(info, COPPICE_A_GROUP_MAX_TASKS),
+		.adopt = info->attrs[COPPICE_A_GROUP_ADOPT],
 	};
 	struct coppice_group *group;
 	const char *why = NULL;

@@ -124,6 +124,7 @@ int coppice_put_group(struct sk_buff *skb, struct coppice_group *group)
 	    nla_put_string(skb, COPPICE_A_GROUP_CGROUP, group->cgroup) ||
 	    nla_put_u32(skb, COPPICE_A_GROUP_MAX_TASKS, group->max_tasks) ||
 	    nla_put_string(skb, COPPICE_A_GROUP_RESHARE, group->reshare) ||
+	    (group->adopt && nla_put_flag(skb, COPPICE_A_GROUP_ADOPT)) ||
 	    put_group_hints(skb, group) ||
 	    put_group_counts(skb, group))
 		return -EMSGSIZE;

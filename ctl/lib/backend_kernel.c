@@ -103,6 +103,7 @@ static void parse_group(struct nlattr **attrs, void *item)
 	info->resets = get_u64(attrs[COPPICE_A_GROUP_RESETS]);
 	info->adopted = get_u64(attrs[COPPICE_A_GROUP_ADOPTED]);
 	info->adopted_pages = get_u64(attrs[COPPICE_A_GROUP_ADOPTED_PAGES]);
+	info->adopt = attrs[COPPICE_A_GROUP_ADOPT];
 }
 
 static void parse_task(struct nlattr **attrs, void *item)
@@ -304,7 +305,8 @@ static int group_add(const struct group_info *group, struct error *err)
 	    nla_put_u32(msg, COPPICE_A_GROUP_OWNER, group->owner) ||
 	    nla_put_string(msg, COPPICE_A_GROUP_CGROUP, group->cgroup) ||
 	    nla_put_string(msg, COPPICE_A_GROUP_RESHARE, group->reshare) ||
-	    nla_put_u32(msg, COPPICE_A_GROUP_MAX_TASKS, group->max_tasks)) {
+	    nla_put_u32(msg, COPPICE_A_GROUP_MAX_TASKS, group->max_tasks) ||
+	    (group->adopt && nla_put_flag(msg, COPPICE_A_GROUP_ADOPT))) {
 		nlmsg_free(msg);
 		return error_set(err, ENOMEM, "out of memory");
 	}
