@@ -201,6 +201,10 @@ static int put_status(struct sk_buff *skb)
 				 COPPICE_A_STATUS_PAD) ||
 	       nla_put_u64_64bit(skb, COPPICE_A_STATUS_IMAGE_PAGES,
 				 store.image_pages, COPPICE_A_STATUS_PAD) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_STATUS_HUGE_PAGES, store.huge,
+				 COPPICE_A_STATUS_PAD) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_STATUS_HUGE_MISSED, store.missed,
+				 COPPICE_A_STATUS_PAD) ||
 	       nla_put_u32(skb, COPPICE_A_STATUS_DOMAINS, store.domains) ||
 	       nla_put_u32(skb, COPPICE_A_STATUS_IMAGES, counts.images) ||
 	       nla_put_u32(skb, COPPICE_A_STATUS_UNSEALED, counts.unsealed) ||

@@ -11,12 +11,14 @@
 
 static int put_image_sizes(struct sk_buff *skb, const struct coppice_image *image)
 {
-	return nla_put_u32(skb, COPPICE_A_IMAGE_SEGMENTS, image->nr_segs) ||
+	return nla_put_u32(skb, COPPICE_A_IMAGE_SEGMENTS, image->segments) ||
 	       nla_put_u64_64bit(skb, COPPICE_A_IMAGE_BYTES, image->bytes,
 				 COPPICE_A_IMAGE_PAD) ||
 	       nla_put_u64_64bit(skb, COPPICE_A_IMAGE_PAGES, image->nr_pages,
 				 COPPICE_A_IMAGE_PAD) ||
 	       nla_put_u64_64bit(skb, COPPICE_A_IMAGE_ADDED_PAGES, image->added,
+				 COPPICE_A_IMAGE_PAD) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_IMAGE_HUGE_PAGES, image->huge,
 				 COPPICE_A_IMAGE_PAD);
 }
 

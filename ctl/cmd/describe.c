@@ -6,12 +6,13 @@
 
 json_t *describe_image(const struct image_info *info)
 {
-	return json_pack("{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b}",
+	return json_pack("{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}",
 			 "name", info->name, "id", (json_int_t)info->id,
 			 "owner", user_name(info->owner), "owner_uid", (json_int_t)info->owner,
 			 "segments", (json_int_t)info->segments,
 			 "bytes", (json_int_t)info->bytes, "pages", (json_int_t)info->pages,
 			 "added_pages", (json_int_t)info->added_pages,
+			 "huge_pages", (json_int_t)info->huge_pages,
 			 "groups", (json_int_t)info->groups,
 			 "library", info->library);
 }

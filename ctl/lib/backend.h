@@ -22,7 +22,7 @@ struct image_info {
 	char name[IMAGE_NAME_MAX + 1];
 	uid_t owner;
 	uint32_t segments, groups;
-	uint64_t bytes, pages, added_pages;
+	uint64_t bytes, pages, added_pages, huge_pages;
 	bool library;		/* running tasks are adopted with it, none enters */
 };
 
@@ -79,7 +79,7 @@ struct adopt_info {
 
 struct store_info {
 	char version[32];
-	uint64_t store_pages, store_limit, image_pages;
+	uint64_t store_pages, store_limit, image_pages, huge_pages, huge_missed;
 	uint32_t domains, images, unsealed, groups, tasks;
 };
 

@@ -63,6 +63,8 @@ static void parse_status(struct nlattr **attrs, void *item)
 	info->unsealed = get_u32(attrs[COPPICE_A_STATUS_UNSEALED]);
 	info->groups = get_u32(attrs[COPPICE_A_STATUS_GROUPS]);
 	info->tasks = get_u32(attrs[COPPICE_A_STATUS_TASKS]);
+	info->huge_pages = get_u64(attrs[COPPICE_A_STATUS_HUGE_PAGES]);
+	info->huge_missed = get_u64(attrs[COPPICE_A_STATUS_HUGE_MISSED]);
 }
 
 static void parse_image(struct nlattr **attrs, void *item)
@@ -77,6 +79,7 @@ static void parse_image(struct nlattr **attrs, void *item)
 	info->bytes = get_u64(attrs[COPPICE_A_IMAGE_BYTES]);
 	info->pages = get_u64(attrs[COPPICE_A_IMAGE_PAGES]);
 	info->added_pages = get_u64(attrs[COPPICE_A_IMAGE_ADDED_PAGES]);
+	info->huge_pages = get_u64(attrs[COPPICE_A_IMAGE_HUGE_PAGES]);
 	info->library = attrs[COPPICE_A_IMAGE_LIBRARY];
 }
 
