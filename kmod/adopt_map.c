@@ -109,9 +109,7 @@ static vm_fault_t adopted_fault(struct vm_fault *vmf)
 	atomic64_inc(&task->faults);
 	atomic64_inc(&task->group->faults);
 	trace_coppice_fault(task, vmf->address, vmf->flags & FAULT_FLAG_WRITE);
-	get_page(page);
-	vmf->page = page;
-	return 0;
+	return coppice_fault_page(vmf, page);
 }
 
 static const struct vm_operations_struct adopted_vm_ops = {

@@ -30,6 +30,12 @@
 
 #define COPPICE_VERSION		"0.1.0"
 
+/*
+ * Of what a load takes: charged to the loader's memory cgroup, and refused where that is
+ * full. Nobody is killed to make room for an image.
+ */
+#define COPPICE_GFP_LOAD	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
 /* More segments than any process needs; a bound for hostile loaders. */
 #define COPPICE_SEGMENTS_MAX	16384
 /* 64 GiB of content: a bound that keeps page offsets small. */
@@ -64,7 +70,7 @@ struct coppice_domain {
  * @node: in the domain's table
  * @hash: of the content, with the store's seed
  * @refs: image pages that it stands for; protected by the domain's lock
- * @page: the memory
+ * @page: the memory, which may be a part of a huge page
  * @rcu: lock-free walks of the table may outlast the entry
  */
 struct coppice_page {
@@ -75,21 +81,53 @@ struct coppice_page {
 	struct page *page;
 };
 
+/* Pages of 4 KiB in one of 2 MiB. */
+#define COPPICE_HUGE_PAGES	(1UL << (PMD_SHIFT - PAGE_SHIFT))
+
 /**
- * struct coppice_vseg - a segment of an image
+ * struct coppice_vseg - a segment of an image, or a part of one
  * @start: first address
  * @len: in bytes
- * @pgoff: of its first page in the image's file; meaningless when @anon
+ * @pgoff: of its first page in the image; meaningless when @anon
+ * @map_pgoff: of its first page in the file that tasks map
  * @prot: PROT_*
  * @anon: has no pages, tasks get fresh memory
+ * @huge: made of huge pages
+ * @more: the next one is a part of the same segment
  */
 struct coppice_vseg {
 	unsigned long start;
 	unsigned long len;
 	unsigned long pgoff;
+	unsigned long map_pgoff;
 	unsigned int prot;
 	bool anon;
+	bool huge;
+	bool more;
 };
+
+/*
+ * Page offsets in the file that tasks map are those in the image but for huge parts: there
+ * offset and address must agree within a huge page, or it is not mapped as one. The
+ * distance goes along, above the largest offset.
+ */
+#define COPPICE_MAP_HUGE	BIT(44)
+#define COPPICE_MAP_SHIFT	32
+
+static inline unsigned long coppice_map_pgoff(unsigned long pgoff, unsigned long start)
+{
+	unsigned long ahead = ((start >> PAGE_SHIFT) - pgoff) % COPPICE_HUGE_PAGES;
+
+	return COPPICE_MAP_HUGE + (ahead << COPPICE_MAP_SHIFT) + pgoff + ahead;
+}
+
+/* The page of the image, of an offset in the file that tasks map. */
+static inline unsigned long coppice_image_pgoff(unsigned long pgoff)
+{
+	if (!(pgoff & COPPICE_MAP_HUGE))
+		return pgoff;
+	return (u32)pgoff - (pgoff >> COPPICE_MAP_SHIFT) % COPPICE_HUGE_PAGES;
+}
 
 /**
  * struct coppice_image - segments and their pages
@@ -98,12 +136,14 @@ struct coppice_vseg {
  * @id: never reused
  * @name: unique among images, loading ones included
  * @domain: where its pages are
- * @segs: sorted by address; immutable once sealed
+ * @segs: sorted by address, those with huge pages in parts; immutable once sealed
  * @nr_segs: number of @segs
+ * @segments: that they are parts of
  * @room: allocated size of @segs
  * @pages: page offset to struct coppice_page; immutable once sealed
  * @nr_pages: pages in @pages
  * @frames: page offset to its memory, for who needs many; of a sealed image
+ * @huge: huge pages that it is made of
  * @bytes: sum of the segments' lengths
  * @added: pages that were new in the store
  * @entry: where tasks resume
@@ -123,10 +163,12 @@ struct coppice_image {
 
 	struct coppice_vseg *segs;
 	unsigned int nr_segs;
+	unsigned int segments;
 	unsigned int room;
 	struct xarray pages;
 	unsigned long nr_pages;
 	struct page **frames;
+	unsigned long huge;
 	u64 bytes;
 	u64 added;
 	unsigned long entry;
@@ -167,6 +209,7 @@ struct coppice_hints {
  * @owner: whom its tasks run as
  * @cgroup: kept for userspace
  * @reshare: kept for userspace
+ * @adopt: kept for userspace
  * @max_tasks: limit checked at enter; 0 is none
  * @lock: protects @tasks, @nr_tasks, @dead, @entered, @forked
  * @tasks: the tasks; latest first, so that a fork finds its new task at once
@@ -192,6 +235,7 @@ struct coppice_group {
 	kuid_t owner;
 	char *cgroup;
 	char reshare[COPPICE_RESHARE_MAX + 1];
+	bool adopt;
 	u32 max_tasks;
 
 	spinlock_t lock;	/* tasks, their VMA counts, dead */
@@ -264,6 +308,8 @@ struct coppice_store_stats {
 	u64 pages;
 	u64 limit;
 	u64 image_pages;
+	u64 huge;	/* pages of 2 MiB */
+	u64 missed;	/* that could not be allocated */
 	u32 domains;
 };
 
@@ -276,6 +322,10 @@ struct coppice_page *coppice_page_load(struct coppice_domain *domain,
 				       const char **why);
 void coppice_page_put(struct coppice_domain *domain, struct coppice_page *page);
 void coppice_store_stats(struct coppice_store_stats *stats);
+
+/* huge.c */
+bool coppice_huge_load(struct coppice_domain *domain, const void __user *data,
+		       struct coppice_page **parts, u64 *added);
 
 /* image.c */
 struct coppice_image *coppice_image_create(const char *name, kuid_t owner,
@@ -307,6 +357,7 @@ struct coppice_group_spec {
 	const char *reshare;
 	kuid_t owner;
 	u32 max_tasks;
+	bool adopt;
 };
 
 struct coppice_group *coppice_group_add(const struct coppice_group_spec *spec,
@@ -335,6 +386,7 @@ struct mm_struct *coppice_task_hold(u64 id, struct coppice_group **group);
 pid_t coppice_task_pid(const struct coppice_task *task);
 
 /* map.c */
+vm_fault_t coppice_fault_page(struct vm_fault *vmf, struct page *page);
 void coppice_vma_open(struct vm_area_struct *vma);
 void coppice_vma_close(struct vm_area_struct *vma);
 struct file *coppice_map_file(struct coppice_task *task);

@@ -79,22 +79,31 @@ static long image_seal(struct coppice_image *image, void __user *arg)
 	return err ? refuse(&args.reason, why, err) : 0;
 }
 
+/* As it was loaded, in however many parts it is; returns the last one. */
+static const struct coppice_vseg *whole_segment(const struct coppice_vseg *seg,
+						struct coppice_segment *segment)
+{
+	*segment = (struct coppice_segment) {
+		.start = seg->start,
+		.len = seg->len,
+		.prot = seg->prot,
+		.flags = seg->anon ? COPPICE_SEGMENT_ANON : 0,
+		.data = seg->anon ? 0 : (u64)seg->pgoff << PAGE_SHIFT,
+	};
+	for (; seg->more; seg++)
+		segment->len += seg[1].len;
+	return seg;
+}
+
 static int copy_segments(const struct coppice_image *image,
 			 struct coppice_segment __user *to)
 {
-	unsigned int i;
+	const struct coppice_vseg *seg = image->segs;
+	struct coppice_segment segment;
 
-	for (i = 0; i < image->nr_segs; i++) {
-		const struct coppice_vseg *seg = &image->segs[i];
-		struct coppice_segment segment = {
-			.start = seg->start,
-			.len = seg->len,
-			.prot = seg->prot,
-			.flags = seg->anon ? COPPICE_SEGMENT_ANON : 0,
-			.data = seg->anon ? 0 : (u64)seg->pgoff << PAGE_SHIFT,
-		};
-
-		if (copy_to_user(to + i, &segment, sizeof(segment)))
+	for (; seg < image->segs + image->nr_segs; seg++, to++) {
+		seg = whole_segment(seg, &segment);
+		if (copy_to_user(to, &segment, sizeof(segment)))
 			return -EFAULT;
 	}
 	return 0;
@@ -126,9 +135,9 @@ static long image_info(struct coppice_image *image, void __user *arg)
 	/* Pairs with the release in image_seal(): all of a sealed image is there. */
 	if (!smp_load_acquire(&image->sealed))
 		return refuse(&args.reason, "The image is not sealed yet: seal it first", -EBUSY);
-	room = (!args.segments || args.nr_segments >= image->nr_segs) &&
+	room = (!args.segments || args.nr_segments >= image->segments) &&
 	       (!args.notes || args.notes_len >= image->notes_len);
-	args.nr_segments = image->nr_segs;
+	args.nr_segments = image->segments;
 	args.notes_len = image->notes_len;
 	args.entry = image->entry;
 	args.stack = image->stack;

@@ -38,6 +38,7 @@ static struct coppice_group *group_alloc(const struct coppice_group_spec *spec)
 	strscpy(group->reshare, spec->reshare ?: "", sizeof(group->reshare));
 	group->owner = spec->owner;
 	group->max_tasks = spec->max_tasks;
+	group->adopt = spec->adopt;
 	spin_lock_init(&group->lock);
 	INIT_LIST_HEAD(&group->tasks);
 	return group;

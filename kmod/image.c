@@ -174,8 +174,8 @@ static const char *seg_refusal(const struct coppice_segment *segment)
 		return "The segment reaches into the kernel's addresses: keep it below the end of user memory";
 	if (segment->prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC))
 		return "The segment's protection has unknown bits: use PROT_READ, PROT_WRITE and PROT_EXEC";
-	if (segment->flags & ~COPPICE_SEGMENT_ANON)
-		return "The segment has unknown flags: use COPPICE_SEGMENT_ANON or none";
+	if (segment->flags & ~(COPPICE_SEGMENT_ANON | COPPICE_SEGMENT_HUGE))
+		return "The segment has unknown flags: use COPPICE_SEGMENT_ANON, COPPICE_SEGMENT_HUGE or none";
 	if ((segment->flags & COPPICE_SEGMENT_ANON) && segment->data)
 		return "The segment has both data and COPPICE_SEGMENT_ANON: give one of them";
 	return NULL;
@@ -189,7 +189,7 @@ static const char *seg_conflict(const struct coppice_image *image,
 
 	if (next && next->start < segment->start + segment->len)
 		return "The segment overlaps another one: segments may not overlap";
-	if (image->nr_segs == COPPICE_SEGMENTS_MAX)
+	if (image->segments == COPPICE_SEGMENTS_MAX)
 		return "The image has too many segments: merge adjacent ones";
 	if (!(segment->flags & COPPICE_SEGMENT_ANON) &&
 	    pages > COPPICE_PAGES_MAX - image->nr_pages)
@@ -197,14 +197,14 @@ static const char *seg_conflict(const struct coppice_image *image,
 	return NULL;
 }
 
-static int segs_reserve(struct coppice_image *image)
+static int segs_reserve(struct coppice_image *image, unsigned int nr)
 {
-	unsigned int room = max(64U, image->room * 2);
+	unsigned int room = max3(64U, image->room * 2, image->nr_segs + nr);
 	struct coppice_vseg *segs;
 
-	if (image->nr_segs < image->room)
+	if (image->nr_segs + nr <= image->room)
 		return 0;
-	segs = kvmalloc_array(room, sizeof(*segs), GFP_KERNEL_ACCOUNT);
+	segs = kvmalloc_array(room, sizeof(*segs), COPPICE_GFP_LOAD);
 	if (!segs)
 		return -ENOMEM;
 	if (image->nr_segs)
@@ -239,7 +239,7 @@ static int page_add(struct coppice_image *image, unsigned long pgoff,
 	page = coppice_page_load(image->domain, data, &new, why);
 	if (IS_ERR(page))
 		return PTR_ERR(page);
-	err = xa_err(xa_store(&image->pages, pgoff, page, GFP_KERNEL_ACCOUNT));
+	err = xa_err(xa_store(&image->pages, pgoff, page, COPPICE_GFP_LOAD));
 	if (err) {
 		coppice_page_put(image->domain, page);
 		*why = "No memory for the image: free memory and try again";
@@ -250,50 +250,158 @@ static int page_add(struct coppice_image *image, unsigned long pgoff,
 	return 0;
 }
 
+/* Marks the first page of each huge page in image->pages. */
+#define HUGE_MARK	XA_MARK_0
+
+static bool may_be_huge(const struct coppice_segment *segment, unsigned long page)
+{
+	return (segment->flags & COPPICE_SEGMENT_HUGE) &&
+	       (segment->prot & (PROT_READ | PROT_WRITE)) == PROT_READ &&
+	       IS_ALIGNED(segment->start + (page << PAGE_SHIFT), PMD_SIZE) &&
+	       segment->len - (page << PAGE_SHIFT) >= PMD_SIZE;
+}
+
+/* Takes the references to all of @parts. */
+static int parts_store(struct coppice_image *image, unsigned long pgoff,
+		       struct coppice_page **parts)
+{
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < COPPICE_HUGE_PAGES; i++) {
+		if (!err)
+			err = xa_err(xa_store(&image->pages, pgoff + i, parts[i],
+					      COPPICE_GFP_LOAD));
+		if (err)
+			coppice_page_put(image->domain, parts[i]);
+	}
+	if (!err)
+		xa_set_mark(&image->pages, pgoff, HUGE_MARK);
+	return err;
+}
+
+/* The pages that were added, 0 if they are to be small, or an error. */
+static long huge_add(struct coppice_image *image, unsigned long pgoff,
+		     const void __user *data, u64 *added, const char **why)
+{
+	struct coppice_page **parts;
+	long ret = 0;
+
+	parts = kmalloc_array(COPPICE_HUGE_PAGES, sizeof(*parts), COPPICE_GFP_LOAD);
+	if (parts && coppice_huge_load(image->domain, data, parts, added)) {
+		*why = "No memory for the image: free memory and try again";
+		ret = parts_store(image, pgoff, parts) ?: (long)COPPICE_HUGE_PAGES;
+	}
+	kfree(parts);
+	return ret;
+}
+
+/* A huge page or a small one: the pages that were added, or an error. */
+static long some_add(struct coppice_image *image, const struct coppice_segment *segment,
+		     unsigned long page, u64 *added, const char **why)
+{
+	const char __user *data = u64_to_user_ptr(segment->data) + (page << PAGE_SHIFT);
+	long ret = 0;
+
+	if (may_be_huge(segment, page))
+		ret = huge_add(image, image->nr_pages + page, data, added, why);
+	return ret ?: page_add(image, image->nr_pages + page, data, added, why) ?: 1;
+}
+
 /* All of the segment's pages or none. */
 static int pages_add(struct coppice_image *image,
 		     const struct coppice_segment *segment, u64 *added,
 		     const char **why)
 {
-	const char __user *data = u64_to_user_ptr(segment->data);
-	unsigned long i, pages = segment->len >> PAGE_SHIFT;
-	int err;
+	unsigned long page, pages = segment->len >> PAGE_SHIFT;
+	long nr;
 
-	for (i = 0; i < pages; i++) {
-		err = page_add(image, image->nr_pages + i, data + i * PAGE_SIZE,
-			       added, why);
-		if (err) {
+	for (page = 0; page < pages; page += nr) {
+		nr = some_add(image, segment, page, added, why);
+		if (nr < 0) {
 			pages_drop(image, image->nr_pages);
-			return err;
+			return nr;
 		}
 	}
 	return 0;
 }
 
-static void seg_insert(struct coppice_image *image,
-		       const struct coppice_segment *segment)
+/* The part of a segment that begins at a page of the image: all huge or all small. */
+static unsigned long part_pages(struct coppice_image *image, unsigned long pgoff,
+				unsigned long end)
 {
-	unsigned int at = seg_index(image, segment->start);
-	bool anon = segment->flags & COPPICE_SEGMENT_ANON;
-	struct coppice_vseg *seg = &image->segs[at];
+	unsigned long next = pgoff;
 
-	memmove(seg + 1, seg, (image->nr_segs - at) * sizeof(*seg));
+	if (!xa_get_mark(&image->pages, pgoff, HUGE_MARK))
+		return xa_find(&image->pages, &next, end - 1, HUGE_MARK) ? next - pgoff :
+									   end - pgoff;
+	while (next < end && xa_get_mark(&image->pages, next, HUGE_MARK))
+		next += COPPICE_HUGE_PAGES;
+	return next - pgoff;
+}
+
+static unsigned int count_parts(struct coppice_image *image,
+				const struct coppice_segment *segment)
+{
+	unsigned long pgoff = image->nr_pages, end = pgoff + (segment->len >> PAGE_SHIFT);
+	unsigned int nr = 0;
+
+	if (segment->flags & COPPICE_SEGMENT_ANON)
+		return 1;
+	for (; pgoff < end; pgoff += part_pages(image, pgoff, end))
+		nr++;
+	return nr;
+}
+
+static void set_part(struct coppice_image *image, struct coppice_vseg *seg,
+		     const struct coppice_segment *segment, unsigned long page)
+{
+	unsigned long pages = segment->len >> PAGE_SHIFT;
+	bool anon = segment->flags & COPPICE_SEGMENT_ANON;
+	unsigned long pgoff = image->nr_pages + page;
+	unsigned long len = anon ? pages : part_pages(image, pgoff, image->nr_pages + pages);
+
 	*seg = (struct coppice_vseg) {
-		.start = segment->start,
-		.len = segment->len,
-		.pgoff = image->nr_pages,
+		.start = segment->start + (page << PAGE_SHIFT),
+		.len = len << PAGE_SHIFT,
+		.pgoff = pgoff,
+		.map_pgoff = pgoff,
 		.prot = segment->prot,
 		.anon = anon,
+		.huge = !anon && xa_get_mark(&image->pages, pgoff, HUGE_MARK),
+		.more = page + len < pages,
 	};
-	image->nr_segs++;
+	if (!seg->huge)
+		return;
+	seg->map_pgoff = coppice_map_pgoff(pgoff, seg->start);
+	image->huge += len / COPPICE_HUGE_PAGES;
+}
+
+/* There is room for @nr parts. */
+static void seg_insert(struct coppice_image *image,
+		       const struct coppice_segment *segment, unsigned int nr)
+{
+	unsigned int at = seg_index(image, segment->start);
+	struct coppice_vseg *seg = &image->segs[at];
+	unsigned long page = 0;
+	unsigned int i;
+
+	memmove(seg + nr, seg, (image->nr_segs - at) * sizeof(*seg));
+	for (i = 0; i < nr; i++, seg++) {
+		set_part(image, seg, segment, page);
+		page += seg->len >> PAGE_SHIFT;
+	}
+	image->nr_segs += nr;
+	image->segments++;
 	image->bytes += segment->len;
-	if (!anon)
-		image->nr_pages += segment->len >> PAGE_SHIFT;
+	if (!(segment->flags & COPPICE_SEGMENT_ANON))
+		image->nr_pages += page;
 }
 
 static int image_add(struct coppice_image *image,
 		     const struct coppice_segment *segment, const char **why)
 {
+	unsigned int parts;
 	u64 added = 0;
 	int err;
 
@@ -306,15 +414,18 @@ static int image_add(struct coppice_image *image,
 	*why = seg_conflict(image, segment);
 	if (*why)
 		return -EINVAL;
-	*why = "No memory for the image: free memory and try again";
-	if (segs_reserve(image))
-		return -ENOMEM;
 	if (!(segment->flags & COPPICE_SEGMENT_ANON)) {
 		err = pages_add(image, segment, &added, why);
 		if (err)
 			return err;
 	}
-	seg_insert(image, segment);
+	parts = count_parts(image, segment);
+	if (segs_reserve(image, parts)) {
+		pages_drop(image, image->nr_pages);
+		*why = "No memory for the image: free memory and try again";
+		return -ENOMEM;
+	}
+	seg_insert(image, segment, parts);
 	image->added += added;
 	return 0;
 }
@@ -387,7 +498,7 @@ static int seal_notes(struct coppice_image *image,
 	if (!seal->notes_len)
 		return 0;
 	*why = "No memory for the image's notes: free memory and try again";
-	image->notes = kvmalloc(seal->notes_len, GFP_KERNEL_ACCOUNT);
+	image->notes = kvmalloc(seal->notes_len, COPPICE_GFP_LOAD);
 	if (!image->notes)
 		return -ENOMEM;
 	image->notes_len = seal->notes_len;

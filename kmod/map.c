@@ -16,6 +16,7 @@
 #include <linux/sched/mm.h>
 
 #include "coppice.h"
+#include "compat/file.h"
 #include "compat/mm.h"
 #include "trace.h"
 
@@ -102,6 +103,37 @@ static void count_fault(struct coppice_task *task, struct vm_fault *vmf)
 	trace_coppice_fault(task, vmf->address, vmf->flags & FAULT_FLAG_WRITE);
 }
 
+/* The others are huge parts, which the core mm maps by itself. */
+static bool is_small(const struct vm_area_struct *vma)
+{
+	return vma->vm_flags & VM_MIXEDMAP;
+}
+
+/**
+ * coppice_fault_page() - answer a fault by a page of the image
+ * @vmf: the fault
+ * @page: of the image, without a reference
+ *
+ * The core mm would map all of a compound page of which it is handed a part, where
+ * address and offset allow. In a VM_MIXEDMAP mapping this would be unmapped as what has no
+ * references, and there it may be the part of another run: so it is mapped here.
+ *
+ * Context: as of .fault.
+ * Return: what .fault returns.
+ */
+vm_fault_t coppice_fault_page(struct vm_fault *vmf, struct page *page)
+{
+	int err;
+
+	if (is_small(vmf->vma) && PageCompound(page) && !(vmf->flags & FAULT_FLAG_WRITE)) {
+		err = vm_insert_page(vmf->vma, vmf->address, page);
+		return err && err != -EBUSY ? VM_FAULT_OOM : VM_FAULT_NOPAGE;
+	}
+	get_page(page);
+	vmf->page = page;
+	return 0;
+}
+
 static void note_touched(struct coppice_hints *hints, unsigned long pgoff)
 {
 	if (!test_bit(pgoff, hints->touched))
@@ -111,22 +143,19 @@ static void note_touched(struct coppice_hints *hints, unsigned long pgoff)
 static vm_fault_t segment_fault(struct vm_fault *vmf)
 {
 	struct coppice_task *task = vmf->vma->vm_private_data;
+	unsigned long pgoff = coppice_image_pgoff(vmf->pgoff);
 	bool around = false;
 	struct page *page;
 
-	page = coppice_image_page(task->group->image, vmf->pgoff);
+	page = coppice_image_page(task->group->image, pgoff);
 	if (!page)
 		return VM_FAULT_SIGBUS;
 	if (!READ_ONCE(task->ready))
-		note_touched(&task->group->hints, vmf->pgoff);
-	else if (!(vmf->flags & FAULT_FLAG_WRITE))
+		note_touched(&task->group->hints, pgoff);
+	else if (is_small(vmf->vma) && !(vmf->flags & FAULT_FLAG_WRITE))
 		around = map_around(task, vmf);
 	count_fault(task, vmf);
-	if (around)
-		return VM_FAULT_NOPAGE;
-	get_page(page);
-	vmf->page = page;
-	return 0;
+	return around ? VM_FAULT_NOPAGE : coppice_fault_page(vmf, page);
 }
 
 static const struct vm_operations_struct segment_vm_ops = {
@@ -145,7 +174,8 @@ static int segment_mmap(struct file *file, struct vm_area_struct *vma)
 
 	if (!task || vma->vm_mm != task->mm || (vma->vm_flags & VM_SHARED))
 		return -EACCES;
-	coppice_vm_flags_set(vma, VM_MIXEDMAP | VM_DONTEXPAND);
+	coppice_vm_flags_set(vma, VM_DONTEXPAND |
+			     (vma->vm_pgoff & COPPICE_MAP_HUGE ? 0 : VM_MIXEDMAP));
 	vma->vm_ops = &segment_vm_ops;
 	vma->vm_private_data = task;
 	coppice_task_open(task);
@@ -170,7 +200,9 @@ struct file *coppice_map_file(struct coppice_task *task)
 	char name[COPPICE_FILE_NAME_SIZE];
 
 	scnprintf(name, sizeof(name), "coppice:%s", task->group->image->name);
-	return anon_inode_getfile(name, &segment_fops, task, O_RDWR);
+	/* Of a compound page's own index, 0, to its end. */
+	return coppice_map_getfile(name, &segment_fops, task, O_RDWR,
+				   task->group->image->huge ? PMD_SIZE : 0);
 }
 
 /**
@@ -201,7 +233,7 @@ int coppice_map_segment(const struct coppice_vseg *seg, struct file *file)
 			       flags | MAP_ANONYMOUS, 0);
 	else
 		addr = vm_mmap(file, seg->start, seg->len, seg->prot, flags,
-			       seg->pgoff << PAGE_SHIFT);
+			       seg->map_pgoff << PAGE_SHIFT);
 	if (IS_ERR_VALUE(addr))
 		return addr;
 	return addr == seg->start ? 0 : -EEXIST;
@@ -267,7 +299,8 @@ struct vm_area_struct *coppice_vma_next(struct mm_struct *mm, unsigned long addr
  */
 void coppice_map_again(struct vm_area_struct *vma, unsigned long addr, unsigned long nr)
 {
-	map_pages(vma->vm_private_data, vma, &addr, addr + (nr << PAGE_SHIFT));
+	if (is_small(vma))
+		map_pages(vma->vm_private_data, vma, &addr, addr + (nr << PAGE_SHIFT));
 }
 
 /* Is [addr, addr + len) one of the task's own mappings, as it was mapped? */
@@ -320,7 +353,7 @@ struct vm_area_struct *coppice_map_intact(struct coppice_task *task,
 	if (seg->anon)
 		vma = anonymous_vma(task, seg->start);
 	else
-		vma = segment_vma(task, seg->start, seg->len, seg->pgoff);
+		vma = segment_vma(task, seg->start, seg->len, seg->map_pgoff);
 	if (!vma || vma->vm_start != seg->start || vma->vm_end - vma->vm_start != seg->len)
 		return NULL;
 	if ((vma->vm_flags & VM_ACCESS_FLAGS) != calc_vm_prot_bits(seg->prot, 0) ||
@@ -381,6 +414,21 @@ static void copy_written(struct coppice_task *task, struct vm_area_struct *vma,
 	}
 }
 
+/* Each huge page of which a part was touched, by the fault that it would be. */
+static void map_huge(struct coppice_task *task, struct vm_area_struct *vma,
+		     unsigned long from, unsigned long end)
+{
+	const unsigned long *touched = task->group->hints.touched;
+	unsigned long addr = vma->vm_start, next;
+
+	for (; from < end; from = next, addr += PMD_SIZE) {
+		next = from + COPPICE_HUGE_PAGES;
+		if (find_next_bit(touched, next, from) < next &&
+		    !(handle_mm_fault(vma, addr, 0, NULL) & VM_FAULT_ERROR))
+			task->mapped += COPPICE_HUGE_PAGES;
+	}
+}
+
 #define WRITABLE	(PROT_READ | PROT_WRITE)
 
 static void prepare_segment(struct coppice_task *task, const struct coppice_vseg *seg)
@@ -393,9 +441,13 @@ static void prepare_segment(struct coppice_task *task, const struct coppice_vseg
 	/* What was written was touched. */
 	if (find_next_bit(hints->touched, end, from) >= end)
 		return;
-	vma = segment_vma(task, seg->start, seg->len, from);
+	vma = segment_vma(task, seg->start, seg->len, seg->map_pgoff);
 	if (!vma)
 		return;
+	if (seg->huge) {
+		map_huge(task, vma, from, end);
+		return;
+	}
 	if (copy)
 		copy_written(task, vma, from, end);
 	map_touched(task, vma, copy ? hints->written : NULL, from, end);

@@ -30,13 +30,14 @@ const struct nla_policy coppice_group_get_nl_policy[COPPICE_A_GROUP_NAME + 1] = 
 };
 
 /* COPPICE_CMD_GROUP_ADD - do */
-const struct nla_policy coppice_group_add_nl_policy[COPPICE_A_GROUP_RESHARE + 1] = {
+const struct nla_policy coppice_group_add_nl_policy[COPPICE_A_GROUP_ADOPT + 1] = {
 	[COPPICE_A_GROUP_NAME] = { .type = NLA_NUL_STRING, .len = COPPICE_NAME_MAX, },
 	[COPPICE_A_GROUP_IMAGE] = { .type = NLA_NUL_STRING, .len = COPPICE_NAME_MAX, },
 	[COPPICE_A_GROUP_OWNER] = { .type = NLA_U32, },
 	[COPPICE_A_GROUP_CGROUP] = { .type = NLA_NUL_STRING, .len = COPPICE_CGROUP_MAX, },
 	[COPPICE_A_GROUP_MAX_TASKS] = { .type = NLA_U32, },
 	[COPPICE_A_GROUP_RESHARE] = { .type = NLA_NUL_STRING, .len = COPPICE_RESHARE_MAX, },
+	[COPPICE_A_GROUP_ADOPT] = { .type = NLA_FLAG, },
 };
 
 /* COPPICE_CMD_GROUP_DEL - do */
@@ -106,7 +107,7 @@ const struct genl_ops coppice_nl_ops[11] = {
 		.cmd		= COPPICE_CMD_GROUP_ADD,
 		.doit		= coppice_nl_group_add_doit,
 		.policy		= coppice_group_add_nl_policy,
-		.maxattr	= COPPICE_A_GROUP_RESHARE,
+		.maxattr	= COPPICE_A_GROUP_ADOPT,
 	},
 	{
 		.cmd		= COPPICE_CMD_GROUP_DEL,

@@ -19,7 +19,7 @@ extern const struct nla_policy coppice_image_del_nl_policy[COPPICE_A_IMAGE_NAME 
 
 extern const struct nla_policy coppice_group_get_nl_policy[COPPICE_A_GROUP_NAME + 1];
 
-extern const struct nla_policy coppice_group_add_nl_policy[COPPICE_A_GROUP_RESHARE + 1];
+extern const struct nla_policy coppice_group_add_nl_policy[COPPICE_A_GROUP_ADOPT + 1];
 
 extern const struct nla_policy coppice_group_del_nl_policy[COPPICE_A_GROUP_NAME + 1];
 

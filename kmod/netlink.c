@@ -201,6 +201,10 @@ static int put_status(struct sk_buff *skb)
 				 COPPICE_A_STATUS_PAD) ||
 	       nla_put_u64_64bit(skb, COPPICE_A_STATUS_IMAGE_PAGES,
 				 store.image_pages, COPPICE_A_STATUS_PAD) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_STATUS_HUGE_PAGES, store.huge,
+				 COPPICE_A_STATUS_PAD) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_STATUS_HUGE_MISSED, store.missed,
+				 COPPICE_A_STATUS_PAD) ||
 	       nla_put_u32(skb, COPPICE_A_STATUS_DOMAINS, store.domains) ||
 	       nla_put_u32(skb, COPPICE_A_STATUS_IMAGES, counts.images) ||
 	       nla_put_u32(skb, COPPICE_A_STATUS_UNSEALED, counts.unsealed) ||
@@ -269,6 +273,7 @@ int coppice_nl_group_add_doit(struct sk_buff *skb, struct genl_info *info)
 		.reshare = attr_string(info, COPPICE_A_GROUP_RESHARE),
 		.owner = make_kuid(&init_user_ns, attr_u32(info, COPPICE_A_GROUP_OWNER)),
 		.max_tasks = attr_u32(info, COPPICE_A_GROUP_MAX_TASKS),
+		.adopt = info->attrs[COPPICE_A_GROUP_ADOPT],
 	};
 	struct coppice_group *group;
 	const char *why = NULL;

@@ -11,12 +11,14 @@
 
 static int put_image_sizes(struct sk_buff *skb, const struct coppice_image *image)
 {
-	return nla_put_u32(skb, COPPICE_A_IMAGE_SEGMENTS, image->nr_segs) ||
+	return nla_put_u32(skb, COPPICE_A_IMAGE_SEGMENTS, image->segments) ||
 	       nla_put_u64_64bit(skb, COPPICE_A_IMAGE_BYTES, image->bytes,
 				 COPPICE_A_IMAGE_PAD) ||
 	       nla_put_u64_64bit(skb, COPPICE_A_IMAGE_PAGES, image->nr_pages,
 				 COPPICE_A_IMAGE_PAD) ||
 	       nla_put_u64_64bit(skb, COPPICE_A_IMAGE_ADDED_PAGES, image->added,
+				 COPPICE_A_IMAGE_PAD) ||
+	       nla_put_u64_64bit(skb, COPPICE_A_IMAGE_HUGE_PAGES, image->huge,
 				 COPPICE_A_IMAGE_PAD);
 }
 
@@ -124,6 +126,7 @@ int coppice_put_group(struct sk_buff *skb, struct coppice_group *group)
 	    nla_put_string(skb, COPPICE_A_GROUP_CGROUP, group->cgroup) ||
 	    nla_put_u32(skb, COPPICE_A_GROUP_MAX_TASKS, group->max_tasks) ||
 	    nla_put_string(skb, COPPICE_A_GROUP_RESHARE, group->reshare) ||
+	    (group->adopt && nla_put_flag(skb, COPPICE_A_GROUP_ADOPT)) ||
 	    put_group_hints(skb, group) ||
 	    put_group_counts(skb, group))
 		return -EMSGSIZE;

@@ -64,8 +64,8 @@ static int collect(pte_t pte, unsigned long addr, unsigned long pgoff, void *dat
 static bool same(struct vm_area_struct *vma, unsigned long addr, struct page *page)
 {
 	struct coppice_task *task = vma->vm_private_data;
-	struct page *origin = coppice_image_page(task->group->image,
-						 linear_page_index(vma, addr));
+	unsigned long pgoff = coppice_image_pgoff(linear_page_index(vma, addr));
+	struct page *origin = coppice_image_page(task->group->image, pgoff);
 	void *a = kmap_local_page(page);
 	void *b = kmap_local_page(origin);
 	bool equal = !memcmp(a, b, PAGE_SIZE);

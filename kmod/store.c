@@ -5,6 +5,9 @@
  * A page is hashed once, when a segment is loaded, and shared if a page of the
  * same domain is equal byte for byte. Nothing is ever scanned, and a domain never
  * sees another owner's pages: how long a load takes tells nothing about them.
+ *
+ * A page is charged once, to the memory cgroup of the process that first loaded its
+ * content, for as long as the store has it. Tasks that map it are charged nothing.
  */
 #include <linux/highmem.h>
 #include <linux/random.h>
@@ -12,7 +15,7 @@
 #include <linux/uaccess.h>
 #include <linux/xxhash.h>
 
-#include "coppice.h"
+#include "store.h"
 
 /* Protects the list of domains and their image counts. Taken alone. */
 static DEFINE_MUTEX(store_lock);
@@ -118,7 +121,8 @@ void coppice_domain_put(struct coppice_domain *domain)
 	kfree(domain);
 }
 
-static u64 page_hash(struct page *page)
+/* With the store's seed. */
+u64 coppice_page_hash(struct page *page)
 {
 	void *data = kmap_local_page(page);
 	u64 hash = xxh64(data, PAGE_SIZE, hash_seed);
@@ -138,8 +142,9 @@ static bool page_equal(struct page *a, struct page *b)
 }
 
 /* Under the domain's lock, so entries can't go while they are compared. */
-static struct coppice_page *domain_lookup(struct coppice_domain *domain,
-					  struct page *page, u64 hash)
+struct coppice_page *coppice_entry_find(struct coppice_domain *domain, struct page *page,
+					u64 hash, coppice_entry_fn fits,
+					const struct page *data)
 {
 	struct coppice_page *entry, *found = NULL;
 	struct rhlist_head *list, *pos;
@@ -147,7 +152,7 @@ static struct coppice_page *domain_lookup(struct coppice_domain *domain,
 	rcu_read_lock();
 	list = rhltable_lookup(&domain->pages, &hash, page_params);
 	rhl_for_each_entry_rcu(entry, pos, list, node) {
-		if (page_equal(entry->page, page)) {
+		if ((!fits || fits(entry, data)) && page_equal(entry->page, page)) {
 			found = entry;
 			break;
 		}
@@ -162,7 +167,7 @@ static struct page *page_copy_user(const void __user *data)
 	unsigned long left;
 	void *to;
 
-	page = alloc_page(GFP_HIGHUSER | __GFP_ACCOUNT);
+	page = alloc_page(GFP_HIGHUSER | COPPICE_GFP_LOAD);
 	if (!page)
 		return ERR_PTR(-ENOMEM);
 	to = kmap_local_page(page);
@@ -175,8 +180,8 @@ static struct page *page_copy_user(const void __user *data)
 }
 
 /* Consumes @page on success. Under the domain's lock. */
-static struct coppice_page *domain_insert(struct coppice_domain *domain,
-					  struct page *page, u64 hash)
+struct coppice_page *coppice_entry_insert(struct coppice_domain *domain, struct page *page,
+					  u64 hash)
 {
 	struct coppice_page *entry;
 	int err;
@@ -185,7 +190,7 @@ static struct coppice_page *domain_insert(struct coppice_domain *domain,
 		err = -ENOSPC;
 		goto out_count;
 	}
-	entry = kzalloc(sizeof(*entry), GFP_KERNEL_ACCOUNT);
+	entry = kzalloc(sizeof(*entry), COPPICE_GFP_LOAD);
 	if (!entry) {
 		err = -ENOMEM;
 		goto out_count;
@@ -201,18 +206,31 @@ out_count:
 	return ERR_PTR(err);
 }
 
+/*
+ * The page is the caller's to put; @freed: pages that the store holds less. Under the
+ * domain's lock.
+ */
+void coppice_entry_remove(struct coppice_domain *domain, struct coppice_page *entry,
+			  unsigned int freed)
+{
+	rhltable_remove(&domain->pages, &entry->node, page_params);
+	atomic64_sub(freed, &store_pages);
+	/* The table's own lock-free walks (a resize) may still see the entry. */
+	kfree_rcu(entry, rcu);
+}
+
 /* The stored twin of @page, or @page itself made an entry; consumes @page. */
 static struct coppice_page *domain_share(struct coppice_domain *domain,
 					 struct page *page, bool *added)
 {
-	u64 hash = page_hash(page);
+	u64 hash = coppice_page_hash(page);
 	struct coppice_page *entry;
 
 	mutex_lock(&domain->lock);
-	entry = domain_lookup(domain, page, hash);
+	entry = coppice_entry_find(domain, page, hash, NULL, NULL);
 	*added = !entry;
 	if (!entry)
-		entry = domain_insert(domain, page, hash);
+		entry = coppice_entry_insert(domain, page, hash);
 	if (!IS_ERR(entry))
 		entry->refs++;
 	mutex_unlock(&domain->lock);
@@ -220,6 +238,12 @@ static struct coppice_page *domain_share(struct coppice_domain *domain,
 	if (!*added || IS_ERR(entry))
 		__free_page(page);
 	return entry;
+}
+
+/* An image refers to so many pages more. */
+void coppice_store_count(unsigned long pages)
+{
+	atomic64_add(pages, &image_pages);
 }
 
 static const char *load_refusal(long err)
@@ -260,7 +284,7 @@ struct coppice_page *coppice_page_load(struct coppice_domain *domain,
 	if (IS_ERR(entry))
 		*why = load_refusal(PTR_ERR(entry));
 	else
-		atomic64_inc(&image_pages);
+		coppice_store_count(1);
 	return entry;
 }
 
@@ -276,21 +300,19 @@ struct coppice_page *coppice_page_load(struct coppice_domain *domain,
  */
 void coppice_page_put(struct coppice_domain *domain, struct coppice_page *entry)
 {
+	struct page *page = entry->page;
 	bool last;
 
 	mutex_lock(&domain->lock);
 	last = !--entry->refs;
 	if (last)
-		rhltable_remove(&domain->pages, &entry->node, page_params);
+		coppice_entry_remove(domain, entry,
+				     PageCompound(page) ? coppice_huge_put(page) : 1);
 	mutex_unlock(&domain->lock);
 
 	atomic64_dec(&image_pages);
-	if (!last)
-		return;
-	atomic64_dec(&store_pages);
-	put_page(entry->page);
-	/* The table's own lock-free walks (a resize) may still see the entry. */
-	kfree_rcu(entry, rcu);
+	if (last)
+		put_page(page);
 }
 
 /**
@@ -304,6 +326,7 @@ void coppice_store_stats(struct coppice_store_stats *stats)
 	stats->pages = atomic64_read(&store_pages);
 	stats->limit = store_limit();
 	stats->image_pages = atomic64_read(&image_pages);
+	coppice_huge_stats(stats);
 	mutex_lock(&store_lock);
 	stats->domains = nr_domains;
 	mutex_unlock(&store_lock);

@@ -24,7 +24,44 @@ static int walk_pte(pte_t *ptep, unsigned long addr, void *data)
 
 	if (pte_none(pte) || (pte_present(pte) && !PageAnon(pte_page(pte))))
 		return 0;
-	return walk->fn(pte, addr, linear_page_index(walk->vma, addr), walk->data);
+	return walk->fn(pte, addr, coppice_image_pgoff(linear_page_index(walk->vma, addr)),
+			walk->data);
+}
+
+/* Of an address in a mapping, whose page tables stay as long as the mmap lock is held. */
+static pmd_t pmd_at(struct mm_struct *mm, unsigned long addr)
+{
+	pgd_t *pgd = pgd_offset(mm, addr);
+	p4d_t *p4d = pgd_none(*pgd) ? NULL : p4d_offset(pgd, addr);
+	pud_t *pud = !p4d || p4d_none(*p4d) ? NULL : pud_offset(p4d, addr);
+
+	return !pud || pud_none(*pud) ? __pmd(0) : READ_ONCE(*pmd_offset(pud, addr));
+}
+
+/*
+ * What has page table entries of its own. The kernel's walk wants no huge page in the
+ * range, and where nothing is mapped yet a fault may map one at any time; a page table
+ * stays one. *@huge: increased by the pages that are mapped as huge ones.
+ */
+static int walk_range(struct vm_area_struct *vma, unsigned long addr, pte_fn_t fn,
+		      void *data, u64 *huge)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	unsigned long next;
+	int err = 0;
+
+	if (vma->vm_flags & VM_MIXEDMAP)
+		return apply_to_existing_page_range(mm, addr, vma->vm_end - addr, fn, data);
+	for (; addr < vma->vm_end && !err; addr = next) {
+		pmd_t pmd = pmd_at(mm, addr);
+
+		next = pmd_addr_end(addr, vma->vm_end);
+		if (pmd_trans_huge(pmd))
+			*huge += (next - addr) >> PAGE_SHIFT;
+		else if (!pmd_none(pmd))
+			err = apply_to_existing_page_range(mm, addr, next - addr, fn, data);
+	}
+	return err;
 }
 
 static int count_pte(pte_t *ptep, unsigned long addr, void *data)
@@ -62,9 +99,7 @@ int coppice_usage(struct coppice_group *group, struct mm_struct *mm,
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
 	while ((vma = coppice_vma_next(mm, addr, group))) {
-		apply_to_existing_page_range(mm, vma->vm_start,
-					     vma->vm_end - vma->vm_start,
-					     count_pte, usage);
+		walk_range(vma, vma->vm_start, count_pte, usage, &usage->shared);
 		addr = vma->vm_end;
 	}
 	mmap_read_unlock(mm);
@@ -88,7 +123,7 @@ int coppice_walk_private(struct vm_area_struct *vma, unsigned long from,
 			 coppice_private_fn fn, void *data)
 {
 	struct walk walk = { .vma = vma, .fn = fn, .data = data };
+	u64 huge = 0;
 
-	return apply_to_existing_page_range(vma->vm_mm, from, vma->vm_end - from,
-					    walk_pte, &walk);
+	return walk_range(vma, from, walk_pte, &walk, &huge);
 }

@@ -6,19 +6,20 @@
 
 json_t *describe_image(const struct image_info *info)
 {
-	return json_pack("{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b}",
+	return json_pack("{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}",
 			 "name", info->name, "id", (json_int_t)info->id,
 			 "owner", user_name(info->owner), "owner_uid", (json_int_t)info->owner,
 			 "segments", (json_int_t)info->segments,
 			 "bytes", (json_int_t)info->bytes, "pages", (json_int_t)info->pages,
 			 "added_pages", (json_int_t)info->added_pages,
+			 "huge_pages", (json_int_t)info->huge_pages,
 			 "groups", (json_int_t)info->groups,
 			 "library", info->library);
 }
 
 json_t *describe_group(const struct group_info *info)
 {
-	return json_pack("{s:s, s:I, s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:s, s:I, s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}",
 			 "name", info->name, "id", (json_int_t)info->id, "image", info->image,
 			 "owner", user_name(info->owner), "owner_uid", (json_int_t)info->owner,
 			 "cgroup", info->cgroup, "reshare", info->reshare,
@@ -34,7 +35,8 @@ json_t *describe_group(const struct group_info *info)
 			 "given_back", (json_int_t)info->given_back,
 			 "resets", (json_int_t)info->resets,
 			 "adopted", (json_int_t)info->adopted,
-			 "adopted_pages", (json_int_t)info->adopted_pages);
+			 "adopted_pages", (json_int_t)info->adopted_pages,
+			 "adopt", info->adopt);
 }
 
 json_t *describe_task(const struct task_info *info)

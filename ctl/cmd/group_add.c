@@ -11,7 +11,7 @@
 
 enum {
 	OPTION_IMAGE = 256, OPTION_OWNER, OPTION_CGROUP, OPTION_MAX_TASKS, OPTION_MEMORY_MAX,
-	OPTION_PIDS_MAX, OPTION_RESHARE,
+	OPTION_PIDS_MAX, OPTION_RESHARE, OPTION_ADOPT,
 };
 
 static const struct argp_option options[] = {
@@ -31,6 +31,9 @@ static const struct argp_option options[] = {
 	{ .name = "reshare", .key = OPTION_RESHARE, .arg = "WHEN",
 	  .doc = "when tasks give back private pages that equal the image's: idle, never, "
 		 "every=SECONDS or pressure (default: idle)" },
+	{ .name = "adopt", .key = OPTION_ADOPT,
+	  .doc = "have `coppice group watch` adopt the processes that appear in the group's "
+		 "cgroup (an image of libraries)" },
 	{}
 };
 
@@ -38,6 +41,7 @@ struct arguments {
 	const char *name, *image, *owner, *cgroup, *reshare;
 	uint64_t max_tasks;
 	struct cgroup_limits limits;
+	bool adopt;
 };
 
 static int argument(struct arguments *arguments, const char *arg, struct error *err)
@@ -73,6 +77,9 @@ static int option(int key, char *arg, void *data, struct error *err)
 				    &arguments->limits.pids_max, err);
 	case OPTION_RESHARE:
 		arguments->reshare = arg;
+		return 0;
+	case OPTION_ADOPT:
+		arguments->adopt = true;
 		return 0;
 	default:
 		return argument(arguments, arg, err);
@@ -113,6 +120,18 @@ static int set_cgroup(struct group_info *group, const char *cgroup, struct error
 	return cgroup_path(group->cgroup, path, err);
 }
 
+static int check_adopt(const struct context *ctx, const struct image_info *image,
+		       struct error *err)
+{
+	if (!ctx->backend->adopt)
+		return error_set(err, EOPNOTSUPP, "the %s backend cannot adopt: load the module",
+				 ctx->backend->name);
+	if (!image->library)
+		return error_set(err, EINVAL, "the image %s is made of a template: --adopt wants one that `coppice image build --elf` made",
+				 image->name);
+	return 0;
+}
+
 static int describe(const struct context *ctx, const struct arguments *arguments,
 		    struct group_info *group, struct error *err)
 {
@@ -122,6 +141,8 @@ static int describe(const struct context *ctx, const struct arguments *arguments
 
 	if (ctx->backend->image_get(arguments->image, &image, err))
 		return -1;
+	if (arguments->adopt && check_adopt(ctx, &image, err))
+		return -1;
 	if (policy_parse(arguments->reshare, &policy, err))
 		return -1;
 	if (arguments->owner && user_find(arguments->owner, &owner, err))
@@ -129,6 +150,7 @@ static int describe(const struct context *ctx, const struct arguments *arguments
 	*group = (struct group_info) {
 		.owner = arguments->owner ? owner.uid : image.owner,
 		.max_tasks = arguments->max_tasks,
+		.adopt = arguments->adopt,
 	};
 	snprintf(group->name, sizeof(group->name), "%s", arguments->name);
 	snprintf(group->image, sizeof(group->image), "%s", arguments->image);
@@ -151,7 +173,7 @@ const struct command cmd_group_add = {
 	.object = "group",
 	.verb = "add",
 	.args = "NAME --image IMAGE [--owner USER] [--cgroup PATH] [--max-tasks N] "
-		"[--memory-max BYTES] [--pids-max N] [--reshare WHEN]",
+		"[--memory-max BYTES] [--pids-max N] [--reshare WHEN] [--adopt]",
 	.summary = "Make a group whose tasks share an image",
 	.help = "An image may be used by groups of its owner; root's by everybody's. With --reshare idle a "
 		"task gives memory back when it waits for its next event; every=SECONDS and "

@@ -9,6 +9,7 @@ static const struct column fields[] = {
 	{ "image", "image", COLUMN_TEXT },
 	{ "owner", "owner", COLUMN_TEXT },
 	{ "reshare", "gives memory back", COLUMN_TEXT },
+	{ "adopt", "adopts by itself", COLUMN_TEXT },
 	{ "cgroup", "cgroup", COLUMN_TEXT },
 	{ "tasks", "tasks", COLUMN_NUMBER },
 	{ "max_tasks", "most tasks", COLUMN_NUMBER },

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* coppice group watch [GROUP]: have groups give memory back as their policies say. */
+/* coppice group watch [GROUP]: have groups give memory back, and adopt, as they are told to. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -11,6 +11,7 @@
 
 #include "cmd.h"
 #include "lib/cleanup.h"
+#include "lib/newcomers.h"
 
 #define PRESSURE	"/proc/pressure/memory"
 /* Some task stalled for 100 ms in any 2 s: Documentation/accounting/psi.rst. */
@@ -23,13 +24,20 @@ struct served {
 	time_t at;
 };
 
+/* What there is to do for a group in this round. */
+struct due {
+	struct group_info group;
+	bool reshare;
+};
+
 struct watch {
 	struct context *ctx;
 	const char *only;	/* NULL: all groups */
 	int pressure;		/* trigger's descriptor, or -1 */
 	bool short_of_memory;	/* in this round */
-	struct group_info due[GROUPS_MAX];
+	struct due due[GROUPS_MAX];
 	size_t nr_due;
+	struct newcomers newcomers;
 	struct served served[GROUPS_MAX];
 	size_t nr_served;
 	bool wants_pressure;
@@ -81,11 +89,13 @@ static bool is_due(struct watch *watch, const struct group_info *group)
 static int note_due(const struct group_info *group, void *data)
 {
 	struct watch *watch = data;
+	bool reshare;
 
 	if (watch->only && strcmp(watch->only, group->name))
 		return 0;
-	if (watch->nr_due < GROUPS_MAX && is_due(watch, group))
-		watch->due[watch->nr_due++] = *group;
+	reshare = is_due(watch, group);
+	if (watch->nr_due < GROUPS_MAX && (reshare || group->adopt))
+		watch->due[watch->nr_due++] = (struct due) { *group, reshare };
 	return 0;
 }
 
@@ -110,6 +120,12 @@ static int reshare_task(const struct task_info *task, void *data)
 	return 0;
 }
 
+static int end_line(const struct watch *watch)
+{
+	putchar('\n');
+	return fflush(stdout) ? error_set(watch->err, errno, "the output cannot be written: %s", strerror(errno)) : 0;
+}
+
 static int print(const struct watch *watch, const struct group_info *group, const struct sum *sum)
 {
 	autojson json_t *line = json_pack("{s:s, s:s, s:I, s:I, s:I}", "group", group->name,
@@ -124,11 +140,43 @@ static int print(const struct watch *watch, const struct group_info *group, cons
 		printf("%s: %llu pages of %llu given back by %llu tasks", group->name,
 		       (unsigned long long)sum->given_back, (unsigned long long)sum->compared,
 		       (unsigned long long)sum->tasks);
-	putchar('\n');
-	return fflush(stdout) ? error_set(watch->err, errno, "the output cannot be written: %s", strerror(errno)) : 0;
+	return end_line(watch);
 }
 
-static int serve(struct watch *watch, const struct group_info *group)
+static int print_adopted(const struct watch *watch, const struct group_info *group,
+			 const struct newcomers_result *result)
+{
+	const char *refusal = result->refused ? result->first.text : NULL;
+	autojson json_t *line = json_pack("{s:s, s:I, s:I, s:I, s:s?}", "group", group->name,
+					  "processes", (json_int_t)result->processes,
+					  "adopted", (json_int_t)result->pages,
+					  "refused", (json_int_t)result->refused,
+					  "refusal", refusal);
+
+	if (watch->ctx->json)
+		json_dumpf(line, stdout, JSON_COMPACT);
+	else
+		printf("%s: %llu pages of %llu processes adopted", group->name,
+		       (unsigned long long)result->pages,
+		       (unsigned long long)result->processes);
+	if (!watch->ctx->json && refusal)
+		printf(", %llu processes refused: %s", (unsigned long long)result->refused,
+		       refusal);
+	return end_line(watch);
+}
+
+/* The group or its image may have been deleted meanwhile; that is no reason to end. */
+static int adopt_newcomers(struct watch *watch, const struct group_info *group)
+{
+	struct newcomers_result result;
+	struct error ignored;
+
+	if (newcomers_adopt(&watch->newcomers, watch->ctx->backend, group, &result, &ignored))
+		return 0;
+	return result.pages || result.refused ? print_adopted(watch, group, &result) : 0;
+}
+
+static int reshare_group(struct watch *watch, const struct group_info *group)
 {
 	struct sum sum = { .watch = watch };
 	struct error ignored;
@@ -137,6 +185,13 @@ static int serve(struct watch *watch, const struct group_info *group)
 	if (watch->ctx->backend->task_each(group->name, reshare_task, &sum, &ignored) || !sum.tasks)
 		return 0;
 	return print(watch, group, &sum);
+}
+
+static int serve(struct watch *watch, const struct due *due)
+{
+	if (due->reshare && reshare_group(watch, &due->group))
+		return -1;
+	return due->group.adopt ? adopt_newcomers(watch, &due->group) : 0;
 }
 
 static int open_pressure(struct watch *watch)
@@ -192,6 +247,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	while (!watch_round(watch))
 		;
 out:
+	newcomers_free(&watch->newcomers);
 	free(watch);
 	return -1;
 }
@@ -200,9 +256,11 @@ const struct command cmd_group_watch = {
 	.object = "group",
 	.verb = "watch",
 	.args = "[GROUP]",
-	.summary = "Have groups give memory back as their policies say, until interrupted",
+	.summary = "Have groups give memory back and adopt as they are told to, until interrupted",
 	.help = "Follows every=SECONDS, and pressure: when tasks of the hub have waited for memory for more "
-		"than 100 ms in 2 s (/proc/pressure/memory). Prints what each group gave back.",
+		"than 100 ms in 2 s (/proc/pressure/memory). For groups with --adopt it looks every second "
+		"which processes have appeared in the group's cgroup, or map other files than before, and "
+		"adopts them. Prints what each group gave back or adopted, and why a process was not.",
 	.needs_backend = true,
 	.run = run,
 };

@@ -17,6 +17,7 @@ static const struct column fields[] = {
 	{ "bytes", "size", COLUMN_BYTES },
 	{ "pages", "pages with content", COLUMN_NUMBER },
 	{ "added_pages", "pages added to the store", COLUMN_NUMBER },
+	{ "huge_pages", "huge pages (2 MiB)", COLUMN_NUMBER },
 	{ "groups", "groups", COLUMN_NUMBER },
 	{ "library_paths", "libraries", COLUMN_TEXT },
 	{}

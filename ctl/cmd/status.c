@@ -25,6 +25,8 @@ static const struct column fields[] = {
 	{ "store_bytes", "page store", COLUMN_BYTES },
 	{ "store_limit_bytes", "page store's limit", COLUMN_BYTES },
 	{ "image_bytes", "without sharing", COLUMN_BYTES },
+	{ "huge_pages", "huge pages (2 MiB)", COLUMN_NUMBER },
+	{ "huge_missed", "huge pages not to be had", COLUMN_NUMBER },
 	{ "images", "images", COLUMN_NUMBER },
 	{ "unsealed", "images being loaded", COLUMN_NUMBER },
 	{ "groups", "groups", COLUMN_NUMBER },
@@ -68,7 +70,7 @@ static int put_counts(const struct context *ctx, json_t *object, struct error *e
 
 	if (ctx->backend->status(&info, err))
 		return -1;
-	counts = json_pack("{s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+	counts = json_pack("{s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 			   "backend", ctx->backend->name, "controller", COPPICE_VERSION,
 			   "module", info.version[0] ? info.version : NULL,
 			   "store_pages", (json_int_t)info.store_pages,
@@ -79,11 +81,15 @@ static int put_counts(const struct context *ctx, json_t *object, struct error *e
 			   "image_bytes", (json_int_t)info.image_pages * page,
 			   "domains", (json_int_t)info.domains, "images", (json_int_t)info.images,
 			   "unsealed", (json_int_t)info.unsealed,
-			   "groups", (json_int_t)info.groups, "tasks", (json_int_t)info.tasks);
+			   "groups", (json_int_t)info.groups, "tasks", (json_int_t)info.tasks,
+			   "huge_pages", (json_int_t)info.huge_pages,
+			   "huge_missed", (json_int_t)info.huge_missed);
 	/* What does not exist is left out of the text, too. */
 	if (ctx->backend == &backend_memfd) {
 		json_object_del(counts, "store_limit_bytes");
 		json_object_del(counts, "unsealed");
+		json_object_del(counts, "huge_pages");
+		json_object_del(counts, "huge_missed");
 	}
 	json_object_update(object, counts);
 	json_decref(counts);

@@ -261,6 +261,51 @@ int adopt_process(const struct adopter *adopter, pid_t pid, struct adopt_result 
 	return ret ? error_prefix(err, "process %d", pid) : 0;
 }
 
+/* FNV-1a. */
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+	int i;
+
+	for (i = 0; i < 8; i++, value >>= 8)
+		hash = (hash ^ (value & 0xff)) * 0x100000001b3;
+	return hash;
+}
+
+/* As whom it runs decides whether it may be adopted, too. */
+static uint64_t mix_users(uint64_t hash, pid_t pid)
+{
+	autofclose FILE *status = NULL;
+	unsigned int uids[3];
+	char line[256];
+
+	snprintf(line, sizeof(line), "/proc/%d/status", pid);
+	status = fopen(line, "re");
+	while (status && fgets(line, sizeof(line), status))
+		if (sscanf(line, "Uid: %u %u %u", &uids[0], &uids[1], &uids[2]) == 3)
+			return mix(mix(mix(hash, uids[0]), uids[1]), uids[2]);
+	return hash;
+}
+
+uint64_t adopt_mark(pid_t pid)
+{
+	autofclose FILE *maps = NULL;
+	autofree char *line = NULL;
+	struct mapping mapping;
+	uint64_t hash = 0;
+	size_t room = 0;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	maps = fopen(path, "re");
+	while (maps && getline(&line, &room, maps) > 0) {
+		if (!parse_line(line, &mapping))
+			continue;
+		hash = mix(mix(hash, mapping.start), mapping.end);
+		hash = mix(mix(hash, mapping.inode), mapping.offset);
+	}
+	return hash ? mix_users(hash, pid) : 0;
+}
+
 int adopter_open(struct adopter *adopter, const struct backend *backend, const char *group,
 		 struct error *err)
 {

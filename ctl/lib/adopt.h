@@ -31,4 +31,7 @@ void adopter_close(struct adopter *adopter);
 int __must_check adopt_process(const struct adopter *adopter, pid_t pid,
 			       struct adopt_result *result, struct error *err);
 
+/* A number that changes when a process maps other files or changes its user; 0: it has ended. */
+uint64_t adopt_mark(pid_t pid);
+
 #endif /* COPPICE_ADOPT_H */

@@ -22,7 +22,7 @@ struct image_info {
 	char name[IMAGE_NAME_MAX + 1];
 	uid_t owner;
 	uint32_t segments, groups;
-	uint64_t bytes, pages, added_pages;
+	uint64_t bytes, pages, added_pages, huge_pages;
 	bool library;		/* running tasks are adopted with it, none enters */
 };
 
@@ -34,6 +34,7 @@ struct group_info {
 	char cgroup[256];	/* below the cgroup v2 mount, "/coppice/NAME" */
 	char reshare[POLICY_SIZE];
 	uint32_t max_tasks;	/* 0: no limit */
+	bool adopt;		/* processes that appear in the cgroup */
 	/* statistics */
 	uint32_t tasks;
 	uint64_t entered, forked, faults, mapped_ahead, copied_ahead;
@@ -78,7 +79,7 @@ struct adopt_info {
 
 struct store_info {
 	char version[32];
-	uint64_t store_pages, store_limit, image_pages;
+	uint64_t store_pages, store_limit, image_pages, huge_pages, huge_missed;
 	uint32_t domains, images, unsealed, groups, tasks;
 };
 

@@ -63,6 +63,8 @@ static void parse_status(struct nlattr **attrs, void *item)
 	info->unsealed = get_u32(attrs[COPPICE_A_STATUS_UNSEALED]);
 	info->groups = get_u32(attrs[COPPICE_A_STATUS_GROUPS]);
 	info->tasks = get_u32(attrs[COPPICE_A_STATUS_TASKS]);
+	info->huge_pages = get_u64(attrs[COPPICE_A_STATUS_HUGE_PAGES]);
+	info->huge_missed = get_u64(attrs[COPPICE_A_STATUS_HUGE_MISSED]);
 }
 
 static void parse_image(struct nlattr **attrs, void *item)
@@ -77,6 +79,7 @@ static void parse_image(struct nlattr **attrs, void *item)
 	info->bytes = get_u64(attrs[COPPICE_A_IMAGE_BYTES]);
 	info->pages = get_u64(attrs[COPPICE_A_IMAGE_PAGES]);
 	info->added_pages = get_u64(attrs[COPPICE_A_IMAGE_ADDED_PAGES]);
+	info->huge_pages = get_u64(attrs[COPPICE_A_IMAGE_HUGE_PAGES]);
 	info->library = attrs[COPPICE_A_IMAGE_LIBRARY];
 }
 
@@ -103,6 +106,7 @@ static void parse_group(struct nlattr **attrs, void *item)
 	info->resets = get_u64(attrs[COPPICE_A_GROUP_RESETS]);
 	info->adopted = get_u64(attrs[COPPICE_A_GROUP_ADOPTED]);
 	info->adopted_pages = get_u64(attrs[COPPICE_A_GROUP_ADOPTED_PAGES]);
+	info->adopt = attrs[COPPICE_A_GROUP_ADOPT];
 }
 
 static void parse_task(struct nlattr **attrs, void *item)
@@ -304,7 +308,8 @@ static int group_add(const struct group_info *group, struct error *err)
 	    nla_put_u32(msg, COPPICE_A_GROUP_OWNER, group->owner) ||
 	    nla_put_string(msg, COPPICE_A_GROUP_CGROUP, group->cgroup) ||
 	    nla_put_string(msg, COPPICE_A_GROUP_RESHARE, group->reshare) ||
-	    nla_put_u32(msg, COPPICE_A_GROUP_MAX_TASKS, group->max_tasks)) {
+	    nla_put_u32(msg, COPPICE_A_GROUP_MAX_TASKS, group->max_tasks) ||
+	    (group->adopt && nla_put_flag(msg, COPPICE_A_GROUP_ADOPT))) {
 		nlmsg_free(msg);
 		return error_set(err, ENOMEM, "out of memory");
 	}

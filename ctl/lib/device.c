@@ -63,7 +63,16 @@ int device_open_group(const char *group, struct error *err)
 	return open_named(COPPICE_IOC_GROUP_OPEN, group, err);
 }
 
-static int load_segment(int fd, const struct image_segment *segment, struct error *err)
+/* Libraries' pages take the place of small ones. */
+static uint32_t load_flags(const struct image *image, const struct image_segment *segment)
+{
+	if (!segment->data)
+		return COPPICE_SEGMENT_ANON;
+	return image_is_library(image) ? 0 : COPPICE_SEGMENT_HUGE;
+}
+
+static int load_segment(int fd, const struct image *image,
+			const struct image_segment *segment, struct error *err)
 {
 	struct coppice_image_segment args = {
 		.reason = reason(err),
@@ -71,7 +80,7 @@ static int load_segment(int fd, const struct image_segment *segment, struct erro
 			.start = segment->start,
 			.len = segment->len,
 			.prot = segment->prot,
-			.flags = segment->data ? 0 : COPPICE_SEGMENT_ANON,
+			.flags = load_flags(image, segment),
 			.data = (uintptr_t)segment->data,
 		},
 	};
@@ -114,7 +123,7 @@ int device_load(const char *name, uid_t owner, const struct image *image, struct
 	if (fd < 0)
 		return refused("the module refuses the image", err);
 	for (i = 0; i < image->nr_segments; i++)
-		if (load_segment(fd, &image->segments[i], err))
+		if (load_segment(fd, image, &image->segments[i], err))
 			return -1;
 	return seal(fd, image, err);
 }

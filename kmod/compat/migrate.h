@@ -27,7 +27,7 @@
  */
 static inline int coppice_seclude(struct migrate_vma *args)
 {
-	const unsigned long special = VM_MIXEDMAP | VM_DONTEXPAND;
+	const unsigned long special = args->vma->vm_flags & (VM_MIXEDMAP | VM_DONTEXPAND);
 	int err;
 
 	args->flags = MIGRATE_VMA_SELECT_SYSTEM;

@@ -85,6 +85,47 @@ static void restore_page(struct page *pages, unsigned int nr)
 	pages[nr].written = false;
 }
 
+/* Read-only and large enough for a huge page: page n begins with n. */
+#define HUGE_BYTES (2UL << 20)
+
+static unsigned char *huge;
+
+static void prepare_huge(void)
+{
+	uint64_t i;
+
+	/* With room to begin where a huge page does. */
+	huge = mmap(NULL, 2 * HUGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (huge == MAP_FAILED)
+		exit(90);
+	huge = (void *)(((unsigned long)huge + HUGE_BYTES - 1) / HUGE_BYTES * HUGE_BYTES);
+	for (i = 0; i < HUGE_BYTES / STAGE_PAGE; i++)
+		memcpy(huge + i * STAGE_PAGE, &i, sizeof(i));
+	mprotect(huge, HUGE_BYTES, PROT_READ);
+}
+
+/* Looks at a page of it, and now and then writes to it and takes that back. */
+static int visit_huge(unsigned int *state)
+{
+	uint64_t nr = next(state) % (HUGE_BYTES / STAGE_PAGE), other = ~nr;
+	unsigned char *page = huge + nr * STAGE_PAGE;
+
+	if (memcmp(page, &nr, sizeof(nr)))
+		return 55;
+	if (next(state) % 4)
+		return 0;
+	if (mprotect(page, STAGE_PAGE, PROT_READ | PROT_WRITE))
+		return 56;
+	memcpy(page, &other, sizeof(other));
+	if (next(state) % 2)
+		madvise(page, STAGE_PAGE, MADV_DONTNEED);
+	else
+		memcpy(page, &nr, sizeof(nr));
+	if (memcmp(page, &nr, sizeof(nr)) || mprotect(page, STAGE_PAGE, PROT_READ))
+		return 57;
+	return 0;
+}
+
 /* A child that goes its own way for a moment. */
 static int fork_one(struct page *pages, unsigned int state)
 {
@@ -109,7 +150,7 @@ static int step(struct page *pages, unsigned int *state)
 	uint64_t compared, given_back;
 	unsigned int nr = next(state) % STAGE_PAGES;
 
-	switch (next(state) % 12) {
+	switch (next(state) % 13) {
 	case 0 ... 3:
 		write_page(pages, nr, next(state));
 		return 0;
@@ -124,6 +165,8 @@ static int step(struct page *pages, unsigned int *state)
 		mprotect(stage_data + nr * STAGE_PAGE, STAGE_PAGE, PROT_READ);
 		mprotect(stage_data + nr * STAGE_PAGE, STAGE_PAGE, PROT_READ | PROT_WRITE);
 		return 0;
+	case 11:
+		return visit_huge(state);
 	case 10:
 		madvise(stage_data + nr * STAGE_PAGE, STAGE_PAGE, MADV_DONTNEED);
 		pages[nr].written = false;
@@ -270,6 +313,7 @@ TEST_F_TIMEOUT(stress, everything_at_once, 3000)
 
 int main(int argc, char **argv)
 {
+	stage_prepare = prepare_huge;
 	stage_main(argc, argv);
 	return test_harness_run(argc, argv);
 }

@@ -72,6 +72,11 @@ struct coppice_open {
 
 /* The segment has no pages: tasks get fresh zeroed memory there. */
 #define COPPICE_SEGMENT_ANON	(1U << 0)
+/*
+ * IMAGE_SEGMENT: content that can't be written may be kept in pages of 2 MiB where its
+ * addresses allow it. Of no use in an image of libraries.
+ */
+#define COPPICE_SEGMENT_HUGE	(1U << 1)
 
 /**
  * struct coppice_segment - a range of virtual addresses of an image

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Adopting processes as they appear.
+ *
+ * A cgroup does not tell who joins it, so it is looked at now and then. A process
+ * is worth the work if it is new or maps other files than when it was adopted: it may have been
+ * found while its dynamic linker was at work, or have called execve() or dlopen() since.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "adopt.h"
+#include "cgroup.h"
+#include "newcomers.h"
+
+/* One look at one group's cgroup. */
+struct look {
+	struct newcomers *newcomers;
+	const struct backend *backend;
+	const struct group_info *group;
+	struct adopter adopter;
+	bool open;		/* the adopter: reading the image costs more than looking */
+	struct newcomers_result *result;
+};
+
+static struct acquaintance *find(struct newcomers *newcomers, uint32_t group, pid_t pid)
+{
+	size_t i;
+
+	for (i = 0; i < newcomers->nr; i++)
+		if (newcomers->known[i].pid == pid && newcomers->known[i].group == group)
+			return &newcomers->known[i];
+	return NULL;
+}
+
+static struct acquaintance *meet(struct newcomers *newcomers, uint32_t group, pid_t pid,
+				 struct error *err)
+{
+	struct acquaintance *known = find(newcomers, group, pid);
+
+	if (known)
+		return known;
+	known = realloc(newcomers->known, (newcomers->nr + 1) * sizeof(*known));
+	if (!known) {
+		error_set(err, ENOMEM, "out of memory");
+		return NULL;
+	}
+	newcomers->known = known;
+	known[newcomers->nr] = (struct acquaintance) { .group = group, .pid = pid };
+	return &known[newcomers->nr++];
+}
+
+static void tell(struct look *look, struct acquaintance *known, const struct error *refusal)
+{
+	if (known->told || refusal->code == ESRCH)
+		return;
+	known->told = true;
+	if (!look->result->refused++)
+		look->result->first = *refusal;
+}
+
+static int adopt(struct look *look, struct acquaintance *known, struct error *err)
+{
+	struct newcomers_result *result = look->result;
+	struct error refusal = {};
+	struct adopt_result pages;
+
+	if (!look->open && adopter_open(&look->adopter, look->backend, look->group->name, err))
+		return -1;
+	look->open = true;
+	if (adopt_process(&look->adopter, known->pid, &pages, &refusal)) {
+		tell(look, known, &refusal);
+		return 0;
+	}
+	known->told = false;
+	result->processes += pages.pages.adopted > 0;
+	result->pages += pages.pages.adopted;
+	return 0;
+}
+
+static int look_at(struct look *look, pid_t pid, struct error *err)
+{
+	struct acquaintance *known = meet(look->newcomers, look->group->id, pid, err);
+	uint64_t mark;
+
+	if (!known)
+		return -1;
+	known->there = true;
+	mark = adopt_mark(pid);
+	/* Nothing: it is a kernel's thread, or has ended. */
+	if (!mark || mark == known->mark)
+		return 0;
+	if (adopt(look, known, err))
+		return -1;
+	/* Afterwards: what was adopted is mapped from elsewhere now. */
+	known->mark = adopt_mark(pid);
+	return 0;
+}
+
+/* Those of the group that have gone: their numbers will be others' one day. */
+static void forget(struct newcomers *newcomers, uint32_t group)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < newcomers->nr; i++) {
+		struct acquaintance *known = &newcomers->known[i];
+
+		if (known->group == group && !known->there)
+			continue;
+		if (known->group == group)
+			known->there = false;
+		newcomers->known[kept++] = *known;
+	}
+	newcomers->nr = kept;
+}
+
+int newcomers_adopt(struct newcomers *newcomers, const struct backend *backend,
+		    const struct group_info *group, struct newcomers_result *result,
+		    struct error *err)
+{
+	struct look look = {
+		.newcomers = newcomers, .backend = backend, .group = group, .result = result,
+	};
+	pid_t *pids = NULL;
+	size_t nr, i;
+	int ret;
+
+	*result = (struct newcomers_result) {};
+	ret = cgroup_pids(group->cgroup, &pids, &nr, err);
+	for (i = 0; !ret && i < nr; i++)
+		ret = look_at(&look, pids[i], err);
+	if (look.open)
+		adopter_close(&look.adopter);
+	free(pids);
+	forget(newcomers, group->id);
+	return ret;
+}
+
+void newcomers_free(struct newcomers *newcomers)
+{
+	free(newcomers->known);
+	*newcomers = (struct newcomers) {};
+}
