@@ -62,6 +62,7 @@ struct batch {
 	struct group_info group;
 	struct user user;
 	struct launch launch;
+	struct task_mounts mounts;
 	int cgroup, event;	/* descriptors, or -1 */
 	pid_t *pids;
 	size_t nr;		/* started */
@@ -194,6 +195,7 @@ static void close_batch(struct batch *batch)
 		batch->ctx->backend->launch_close(&batch->launch);
 	cleanup_close(&batch->cgroup);
 	cleanup_close(&batch->event);
+	task_mounts_free(&batch->mounts);
 	free(batch->pids);
 }
 
@@ -202,6 +204,7 @@ static int start_one(struct batch *batch, const struct report *report, struct er
 	struct task_start start = {
 		.launch = &batch->launch,
 		.user = &batch->user,
+		.mounts = &batch->mounts,
 		.cgroup = batch->cgroup,
 		.event = -1,
 	};

@@ -10,6 +10,7 @@
 #include "image.h"
 #include "layout.h"
 #include "redirect.h"
+#include "task_mounts.h"
 #include "user.h"
 
 struct build {
@@ -23,6 +24,7 @@ struct build {
 	unsigned int timeout;		/* seconds */
 	const struct override *overrides;
 	size_t nr_overrides;
+	const struct task_mounts *mounts;	/* of the template, or NULL */
 };
 
 /*

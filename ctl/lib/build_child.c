@@ -108,6 +108,7 @@ build_child(const struct build *build, char **environment, int record, pid_t par
 	sigemptyset(&none);
 	if (!arrange_descriptors(record, &err) &&
 	    (!build->layout || !layout_use(build->layout, &err)) &&
+	    (!build->mounts || !task_mounts_enter(build->mounts, &err)) &&
 	    !user_become(build->user, &err) &&
 	    !die_with(parent, &err)) {
 		sigprocmask(SIG_SETMASK, &none, NULL);

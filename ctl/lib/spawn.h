@@ -8,6 +8,7 @@
 
 #include "error.h"
 #include "launch.h"
+#include "task_mounts.h"
 #include "user.h"
 
 /*
@@ -52,6 +53,7 @@ bool report_failed(const struct report *report, struct error *err);
 struct task_start {
 	const struct launch *launch;	/* with argv and envp */
 	const struct user *user;
+	const struct task_mounts *mounts;	/* or NULL */
 	int cgroup;		/* descriptor */
 	int event;		/* descriptor, or -1; the task has it as TASK_EVENT_FD */
 };

@@ -42,6 +42,7 @@ static void __attribute__((noreturn)) child(const struct task_start *start)
 
 	spawn_reset_signals();
 	if (!arrange_descriptors(&launch.fd, start->event, &err) &&
+	    (!start->mounts || !task_mounts_enter(start->mounts, &err)) &&
 	    !user_become(start->user, &err))
 		(void)!launch_enter(&launch, &err);
 	report_fail(&err);
