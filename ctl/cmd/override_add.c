@@ -1,22 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0
-/* coppice override add GROUP ENDPOINT HANDLER */
+/* coppice override add GROUP ENDPOINT HANDLER, or GROUP --library PROVIDER LOCAL */
 #include <limits.h>
 
 #include "cmd.h"
 #include "lib/cgroup.h"
 #include "lib/redirect.h"
+#include "override_library.h"
+
+enum { OPTION_LIBRARY = 256, OPTION_STRICT };
+
+static const struct argp_option options[] = {
+	{ .name = "library", .key = OPTION_LIBRARY, .arg = "PROVIDER",
+	  .doc = "override this library, given by its path, soname or Python name, by LOCAL, the path of another "
+		 "one: what LOCAL has is used, what it lacks is still the provider's" },
+	{ .name = "strict", .key = OPTION_STRICT,
+	  .doc = "refuse a LOCAL library that lacks something of the provider's" },
+	{}
+};
 
 struct arguments {
-	const char *text[3];	/* group, endpoint, handler */
+	const char *text[3];	/* group, endpoint, handler; with library: group, local */
 	int nr;
+	const char *library;
+	bool strict;
 };
 
 static int option(int key, char *arg, void *data, struct error *err)
 {
 	struct arguments *arguments = data;
 
-	if (key != ARGP_KEY_ARG)
+	switch (key) {
+	case OPTION_LIBRARY:
+		arguments->library = arg;
 		return 0;
+	case OPTION_STRICT:
+		arguments->strict = true;
+		return 0;
+	}
 	if (arguments->nr == 3)
 		return error_usage(err, "'%.80s' is one argument too many: one override has one handler", arg);
 	arguments->text[arguments->nr++] = arg;
@@ -36,6 +56,14 @@ static int attach(const struct context *ctx, const char *group, struct error *er
 	return redirect_attach(group, path, err);
 }
 
+static int add_library(struct context *ctx, const struct arguments *arguments, struct error *err)
+{
+	if (arguments->nr != 2)
+		return error_usage(err, "with --library a GROUP and one LOCAL library are needed: web --library libfoo.so.1 /opt/local/libfoo.so, say");
+	return override_library_add(ctx, arguments->text[0], arguments->library,
+				    arguments->text[1], arguments->strict, err);
+}
+
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
 	struct endpoint endpoint, handler;
@@ -43,6 +71,10 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 
 	if (cmd_parse(&cmd_override_add, argc, argv, option, &arguments, err))
 		return -1;
+	if (arguments.library)
+		return add_library(ctx, &arguments, err);
+	if (arguments.strict)
+		return error_usage(err, "--strict is about a library's interface: give --library with it");
 	if (arguments.nr < 3)
 		return error_usage(err, "a GROUP, an ENDPOINT and a HANDLER are needed: web 198.18.0.5:80 127.0.0.1:8080, say");
 	/* All texts are understood before anything is changed. */
@@ -58,11 +90,13 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 const struct command cmd_override_add = {
 	.object = "override",
 	.verb = "add",
-	.args = "GROUP ENDPOINT HANDLER",
-	.summary = "Send a group's connections to an endpoint to a local handler",
+	.args = "GROUP ENDPOINT HANDLER | GROUP --library PROVIDER LOCAL [--strict]",
+	.summary = "Send a group's connections to an endpoint to a local handler, or give it a local library",
 	.help = "ENDPOINT is ADDRESS[/LENGTH]:PORT, for IPv6 [ADDRESS[/LENGTH]]:PORT, "
 		"with * for any port; HANDLER is one address and port. TCP only. A port that "
-		"is named wins over *, then the longest prefix wins.",
+		"is named wins over *, then the longest prefix wins. With --library the two are compared, the group's image is built again "
+		"with the merged library and the group gets that image; it must have no tasks.",
+	.options = options,
 	.needs_backend = true,
 	.run = run,
 };

@@ -12,7 +12,9 @@
 #include "lib/cgroup.h"
 #include "lib/cleanup.h"
 #include "lib/event.h"
+#include "lib/library.h"
 #include "lib/name.h"
+#include "lib/recipe.h"
 #include "lib/spawn.h"
 
 #define COUNT_MAX	100000
@@ -160,12 +162,20 @@ static bool gives_back_idle(const struct group_info *group)
 	return !policy_parse(group->reshare, &policy, &ignored) && policy.when == POLICY_IDLE;
 }
 
+/* The image's libraries, for what tasks load later than its template did. */
+static int open_mounts(struct batch *batch, struct error *err)
+{
+	autojson json_t *libraries = recipe_libraries(batch->ctx->backend, batch->group.image, err);
+
+	return libraries ? library_mounts(libraries, &batch->mounts, err) : -1;
+}
+
 static int open_batch(struct batch *batch, struct arguments *arguments, struct error *err)
 {
 	const struct backend *backend = batch->ctx->backend;
 
 	if (backend->group_get(arguments->group, &batch->group, err) ||
-	    user_by_uid(batch->group.owner, &batch->user, err))
+	    user_by_uid(batch->group.owner, &batch->user, err) || open_mounts(batch, err))
 		return -1;
 	batch->cgroup = cgroup_open(batch->group.cgroup, err);
 	if (batch->cgroup < 0)
