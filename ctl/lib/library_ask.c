@@ -111,6 +111,7 @@ static char *run(const struct library *library, const struct task_mounts *mounts
 		 char *const *argv, char *const *envp, struct error *err)
 {
 	int ends[2], status;
+	siginfo_t info;
 	char *text;
 	pid_t pid;
 
@@ -126,9 +127,11 @@ static char *run(const struct library *library, const struct task_mounts *mounts
 	close(ends[0]);
 	if (pid < 0)
 		return NULL;
-	/* What the library's code may have started, too. */
 	if (!text)
-		kill(-pid, SIGKILL);
+		kill(pid, SIGKILL);
+	/* What the library's code may have started, too, before the number of its group is free. */
+	waitid(P_PID, pid, &info, WEXITED | WNOWAIT);
+	kill(-pid, SIGKILL);
 	waitpid(pid, &status, 0);
 	if (text && !check_status(argv[0], status, err))
 		return text;

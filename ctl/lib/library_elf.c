@@ -211,8 +211,8 @@ static char *line_with(char *text, const char *word)
 /* The dynamic linker lists what it would load, and runs nothing of it. */
 static int try_loading(const struct library *library, char *merged, struct error *err)
 {
-	char *argv[] = { LOADER, "--list", merged, NULL };
-	char *envp[] = { NULL };
+	char *argv[] = { LOADER, merged, NULL };
+	char *envp[] = { "LD_TRACE_LOADED_OBJECTS=1", NULL };
 	autofree char *text = library_output(library, argv, envp, true, err);
 	char *line = text ? line_with(text, "not found") : NULL;
 

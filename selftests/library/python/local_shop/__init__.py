@@ -1,0 +1,2 @@
+def name():
+    return "name-local-after-" + __provider__.name()
