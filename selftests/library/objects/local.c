@@ -46,3 +46,12 @@ int nothing_of_it(void)
 	return 0;
 }
 #endif
+
+#ifdef LOCAL_stand
+int getpagesize(void);
+
+int getpagesize(void)
+{
+	return 1;
+}
+#endif
