@@ -12,5 +12,6 @@ def handler(event, context):
     from shop.tools import axe, saw
     assert Basket is shop.Basket and sys.modules["shop"] is shop
     return " ".join([shop.name(), str(Basket().total()), Basket().name(), shop.lazy, late.late(),
-                     late.later(), axe.axe(), saw.saw(), os.path.basename(shop.__file__),
-                     "doc" if shop.__doc__ else "none", str(price("a"))])
+                     late.later(), axe.axe(), saw.saw(), shop.__file__.split("/py/")[1],
+                     "doc" if shop.__doc__ else "none", str(price("a")), getattr(shop, "own", "-"),
+                     *shop.__all__])
