@@ -16,6 +16,7 @@
 
 #define LDCONFIG	"/sbin/ldconfig"
 #define ID_TEMPLATE	"XXXXXX"
+#define INIT		"__init__.py"
 
 const char *library_base(const char *path)
 {
@@ -69,7 +70,7 @@ static enum library_kind kind_of(const char *path, const struct stat *st)
 		return kind_of_file(path);
 	if (!S_ISDIR(st->st_mode))
 		return LIBRARY_NONE;
-	if (holds(path, "__init__.py"))
+	if (holds(path, INIT))
 		return LIBRARY_PYTHON;
 	return holds(path, "package.json") ? LIBRARY_NODE : LIBRARY_NONE;
 }
@@ -97,8 +98,14 @@ static int find_path(const char *what, const char *text, char found[PATH_MAX],
 	if (text[0] != '/')
 		return error_set(err, EINVAL, "the %s library '%.200s' is no absolute path: give one, as tasks may run in any directory",
 				 what, text);
-	if (!realpath(text, found) || stat(found, &st))
+	if (!realpath(text, found))
 		return error_set(err, errno, "the %s library %.200s cannot be found: %s", what, text,
+				 strerror(errno));
+	/* A package is its directory. */
+	if (!strcmp(library_base(found), INIT))
+		found[strlen(found) - strlen("/" INIT)] = '\0';
+	if (stat(found, &st))
+		return error_set(err, errno, "the %s library %.200s cannot be read: %s", what, found,
 				 strerror(errno));
 	if (refuse_place(found, err))
 		return -1;
@@ -183,9 +190,6 @@ static int find_provider(struct library *library, struct error *err)
 		return find_path("provider's", text, library->provider, &library->kind, err);
 	if (strstr(text, ".so") ? find_soname(library, found, err) : find_module(library, found, err))
 		return -1;
-	/* A package is its directory. */
-	if (!strcmp(library_base(found), "__init__.py"))
-		found[strlen(found) - strlen("/__init__.py")] = '\0';
 	return find_path("provider's", found, library->provider, &library->kind, err);
 }
 
