@@ -89,7 +89,7 @@ static int rebuild_and_move(struct context *ctx, struct target *target, struct e
 		return -1;
 	if (image_build_again(ctx, target->recipe, base_of(target), name, target->libraries, err))
 		return error_prefix(err, "image %s cannot be built again", base_of(target));
-	if (!group_move(ctx->backend, target->group.name, name, err)) {
+	if (!group_move(ctx->backend, target->group.name, target->group.image, name, err)) {
 		/* The override is in force; that an image is left over does not change that. */
 		(void)!drop(ctx, target->group.image);
 		return 0;
@@ -226,7 +226,8 @@ int override_library_delete(struct context *ctx, const char *group, const char *
 
 	if (!open_target(ctx, group, &target, err) && !remove_record(&target, provider, err)) {
 		if (base_fits(ctx, &target)) {
-			ret = group_move(ctx->backend, group, base_of(&target), err);
+			ret = group_move(ctx->backend, group, target.group.image, base_of(&target),
+					 err);
 			if (!ret)
 				(void)!drop(ctx, target.group.image);
 		} else {

@@ -170,6 +170,19 @@ static int open_mounts(struct batch *batch, struct error *err)
 	return libraries ? library_mounts(libraries, &batch->mounts, err) : -1;
 }
 
+/* Libraries and image are two questions, and have to be about the same. */
+static int check_same(const struct batch *batch, struct error *err)
+{
+	struct group_info now;
+
+	if (batch->ctx->backend->group_get(batch->group.name, &now, err))
+		return -1;
+	if (now.id == batch->group.id)
+		return 0;
+	return error_set(err, EAGAIN, "group %s was changed while the task was being started: try again",
+			 batch->group.name);
+}
+
 static int open_batch(struct batch *batch, struct arguments *arguments, struct error *err)
 {
 	const struct backend *backend = batch->ctx->backend;
@@ -185,7 +198,7 @@ static int open_batch(struct batch *batch, struct arguments *arguments, struct e
 		if (batch->event < 0)
 			return -1;
 	}
-	if (backend->launch_open(arguments->group, &batch->launch, err))
+	if (backend->launch_open(arguments->group, &batch->launch, err) || check_same(batch, err))
 		return -1;
 	batch->launch.no_premap = arguments->no_premap;
 	batch->launch.reshare_idle = gives_back_idle(&batch->group);

@@ -130,8 +130,8 @@ int group_unmake(const struct backend *backend, const char *name, struct error *
 }
 
 /* A group's image is for life, so it is made again under its name; its cgroup stays. */
-static int move(const struct backend *backend, const char *name, const char *image,
-		struct error *err)
+static int move(const struct backend *backend, const char *name, const char *from,
+		const char *to, struct error *err)
 {
 	struct group_info old, new;
 	struct error second;
@@ -141,8 +141,12 @@ static int move(const struct backend *backend, const char *name, const char *ima
 	if (old.tasks)
 		return error_set(err, EBUSY, "group %s has %u tasks, which would keep the image without the change: end them first (coppice task kill %s)",
 				 name, old.tasks, name);
+	/* The new one was made of the old one: what came in between would be lost. */
+	if (strcmp(old.image, from))
+		return error_set(err, EAGAIN, "group %s got the image %s meanwhile, by another change: try again",
+				 name, old.image);
 	new = old;
-	snprintf(new.image, sizeof(new.image), "%s", image);
+	snprintf(new.image, sizeof(new.image), "%s", to);
 	if (backend->group_delete(name, err))
 		return -1;
 	if (!backend->group_add(&new, err))
@@ -153,10 +157,10 @@ static int move(const struct backend *backend, const char *name, const char *ima
 	return -1;
 }
 
-int group_move(const struct backend *backend, const char *name, const char *image,
-	       struct error *err)
+int group_move(const struct backend *backend, const char *name, const char *from,
+	       const char *to, struct error *err)
 {
 	autoclose int lock = cgroup_lock(err);
 
-	return lock < 0 ? -1 : move(backend, name, image, err);
+	return lock < 0 ? -1 : move(backend, name, from, to, err);
 }
