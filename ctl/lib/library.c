@@ -437,13 +437,16 @@ static json_int_t number(const json_t *object, const char *key)
 
 const char *library_changed(const json_t *record)
 {
+	const char *source, *target;
 	const json_t *mount_;
-	const char *target;
 	struct stat st;
 	size_t i;
 
 	json_array_foreach(json_object_get(record, "mounts"), i, mount_) {
+		source = json_string_value(json_object_get(mount_, "source"));
 		target = json_string_value(json_object_get(mount_, "target"));
+		if (access(source, R_OK))
+			return source;
 		if (stat(target, &st) || number(mount_, "inode") != (json_int_t)st.st_ino ||
 		    number(mount_, "size") != (json_int_t)st.st_size ||
 		    number(mount_, "mtime_ns") != mtime_ns(&st))

@@ -37,7 +37,7 @@ int __must_check library_remove(const char *id, struct error *err);
 /* Is a controller alive that made it? Until that ends, it may still be noted in a recipe. */
 bool library_in_work(const char *id);
 
-/* Did the provider's files change since? NULL if not, else the path of one that did. */
+/* Did the provider's files, or what covers them, change since? NULL, or the path of one that did. */
 const char *library_changed(const json_t *record);
 
 /* What a task with these records has mounted; refused if a provider's file changed. */
