@@ -3,12 +3,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
+#include "image_again.h"
 #include "lib/build.h"
 #include "lib/cleanup.h"
+#include "lib/library.h"
 #include "lib/name.h"
 #include "lib/paths.h"
+#include "lib/recipe.h"
 #include "lib/trust.h"
 
 #define PYTHON		"/usr/bin/python3"
@@ -19,8 +23,11 @@
 
 enum {
 	OPTION_OWNER = 256, OPTION_PYTHON, OPTION_WARM, OPTION_CHECKPOINT, OPTION_OVERRIDE,
-	OPTION_OUTPUT, OPTION_TIMEOUT, OPTION_BASE, OPTION_LAYOUT, OPTION_ELF, OPTION_TRUST_CA,
+	OPTION_OUTPUT, OPTION_TIMEOUT, OPTION_BASE, OPTION_LAYOUT, OPTION_ELF, OPTION_LIBRARY,
+	OPTION_TRUST_CA,
 };
+
+extern char **environ;
 
 static const struct argp_option options[] = {
 	{ .name = "owner", .key = OPTION_OWNER, .arg = "USER",
@@ -43,6 +50,9 @@ static const struct argp_option options[] = {
 	{ .name = "override", .key = OPTION_OVERRIDE, .arg = "ENDPOINT=HANDLER",
 	  .doc = "send the template's connections to ENDPOINT to a local HANDLER; may be "
 		 "repeated" },
+	{ .name = "library", .key = OPTION_LIBRARY, .arg = "PROVIDER=LOCAL",
+	  .doc = "lay a local library over the provider's for the template and the image's tasks, as "
+		 "override add does for a group; may be repeated" },
 	{ .name = "trust-ca", .key = OPTION_TRUST_CA,
 	  .doc = "the template trusts the hub's CA, as tasks of a group do after `ca trust`: what it "
 		 "loads of certificates stays in the image" },
@@ -66,6 +76,10 @@ struct arguments {
 	size_t nr_files;
 	struct override overrides[64];
 	size_t nr_overrides;
+	const char *libraries[WORDS_MAX];	/* "PROVIDER=LOCAL" */
+	size_t nr_libraries;
+	json_t *records;	/* of all library overrides: see library.h */
+	json_t *recipe;
 	bool on_stdin, fresh, trust_ca;
 	uint64_t timeout;
 };
@@ -101,6 +115,16 @@ static int add_word(const char **words, size_t *nr, const char *word, struct err
 		return error_usage(err, "there are more than %d words", WORDS_MAX - 1);
 	words[(*nr)++] = word;
 	return 0;
+}
+
+static int add_library(struct arguments *arguments, const char *text, struct error *err)
+{
+	const char *equals = strchr(text, '=');
+
+	if (!equals || equals == text || !equals[1])
+		return error_usage(err, "'%.80s' is no library override: give PROVIDER=LOCAL, like libfoo.so.1=/opt/local/libfoo.so",
+				   text);
+	return add_word(arguments->libraries, &arguments->nr_libraries, text, err);
 }
 
 static int argument(struct arguments *arguments, const char *arg, struct error *err)
@@ -149,6 +173,8 @@ static int option(int key, char *arg, void *data, struct error *err)
 		return check_stdin(arg, err);
 	case OPTION_OVERRIDE:
 		return add_override(arguments, arg, err);
+	case OPTION_LIBRARY:
+		return add_library(arguments, arg, err);
 	case OPTION_TRUST_CA:
 		arguments->trust_ca = true;
 		return 0;
@@ -168,8 +194,8 @@ static int option(int key, char *arg, void *data, struct error *err)
 static int check_elf(const struct arguments *arguments, struct error *err)
 {
 	if (arguments->python || arguments->nr_words || arguments->nr_warm || arguments->base ||
-	    arguments->on_stdin || arguments->nr_overrides || arguments->fresh ||
-	    arguments->trust_ca)
+	    arguments->on_stdin || arguments->nr_overrides || arguments->nr_libraries ||
+	    arguments->fresh || arguments->trust_ca)
 		return error_usage(err, "--elf is for files, and no template runs: give --owner and --output with it, and nothing else");
 	return 0;
 }
@@ -181,6 +207,8 @@ static int check_arguments(const struct arguments *arguments, struct error *err)
 				   cmd_image_build.args);
 	if (arguments->nr_files)
 		return check_elf(arguments, err);
+	if (arguments->nr_libraries && arguments->output)
+		return error_usage(err, "--library is for images of this hub, as its tasks need the library too: leave out --output");
 	if (!arguments->python && !arguments->nr_words)
 		return error_usage(err, "what is the template? give --python FILE:HANDLER, or a command after --");
 	if (arguments->python && arguments->nr_words)
@@ -226,11 +254,31 @@ static int python_words(struct arguments *arguments, struct error *err)
 	return 0;
 }
 
+/*
+ * The recipe is there before the image: without it, the image's tasks would run
+ * without their libraries.
+ */
+static int load_image(struct context *ctx, const struct arguments *arguments, uid_t owner,
+		      const struct image *image, struct error *err)
+{
+	struct error second;
+
+	if (recipe_write(ctx->backend, arguments->name, arguments->recipe, err))
+		return -1;
+	output_progress(ctx, "%s: loading", arguments->name);
+	if (!ctx->backend->image_load(arguments->name, owner, image, err))
+		return 0;
+	(void)!recipe_remove(ctx->backend, arguments->name, &second);
+	return -1;
+}
+
 static int keep_image(struct context *ctx, const struct arguments *arguments, uid_t owner,
 		      const struct image *image, struct error *err)
 {
 	if (arguments->output)
 		return image_file_write(image, arguments->output, err);
+	if (arguments->recipe)
+		return load_image(ctx, arguments, owner, image, err);
 	output_progress(ctx, "%s: loading", arguments->name);
 	return ctx->backend->image_load(arguments->name, owner, image, err);
 }
@@ -283,21 +331,6 @@ static int add_mounts(const struct arguments *arguments, struct task_mounts *mou
 	return arguments->nr_overrides ? overrides_mounts(mounts, err) : 0;
 }
 
-static int build_from_template(struct context *ctx, const struct arguments *arguments,
-			       const struct user *owner, struct error *err)
-{
-	struct task_mounts mounts = {};
-	char python_path[PATH_MAX];
-	int ret = -1;
-
-	if ((!arguments->python || !path_python(python_path, err)) &&
-	    !add_mounts(arguments, &mounts, err))
-		ret = build_and_keep(ctx, arguments, owner, arguments->python ? python_path : NULL,
-				     &mounts, err);
-	task_mounts_free(&mounts);
-	return ret;
-}
-
 static int elf_and_keep(struct context *ctx, const struct arguments *arguments,
 			const struct user *owner, struct error *err)
 {
@@ -325,34 +358,183 @@ static int refuse_existing(const struct context *ctx, const struct arguments *ar
 	return err->code == ENOENT ? 0 : -1;
 }
 
-static int prepare(struct context *ctx, int argc, char **argv, struct arguments *arguments,
-		   struct user *owner, struct error *err)
+static int parse(int argc, char **argv, struct arguments *arguments, struct error *err)
 {
+	arguments->timeout = TIMEOUT;
 	if (cmd_parse(&cmd_image_build, argc, argv, option, arguments, err) ||
-	    check_arguments(arguments, err) || refuse_existing(ctx, arguments, err))
+	    check_arguments(arguments, err))
 		return -1;
-	if (arguments->python && python_words(arguments, err))
+	return arguments->python ? python_words(arguments, err) : 0;
+}
+
+/*
+ * Library overrides.
+ */
+
+static int make_library(struct arguments *arguments, const char *text, const struct user *owner,
+			struct error *err)
+{
+	const char *equals = strchr(text, '=');
+	autofree char *provider = strndup(text, equals - text);
+	struct library_request request = {
+		.provider = provider, .local = equals + 1, .user = owner,
+	};
+	json_t *record = provider ? library_make(&request, err) : NULL;
+
+	if (!provider)
+		return error_set(err, ENOMEM, "out of memory");
+	return record ? json_array_append_new(arguments->records, record) : -1;
+}
+
+static int make_libraries(struct arguments *arguments, const struct user *owner,
+			  struct error *err)
+{
+	size_t i;
+
+	arguments->records = json_array();
+	for (i = 0; i < arguments->nr_libraries; i++)
+		if (make_library(arguments, arguments->libraries[i], owner, err))
+			return -1;
+	return 0;
+}
+
+/*
+ * Variables that are no UTF-8 can't be kept in JSON, and are left out. NULL if a word is none: such an
+ * image can't be built again.
+ */
+static json_t *make_recipe(const struct arguments *arguments, int argc, char **argv,
+			   const struct user *owner)
+{
+	json_t *words = json_array(), *variables = json_array();
+	autofree char *cwd = getcwd(NULL, 0);
+	bool whole = cwd;
+	char **variable;
+	json_t *recipe;
+	int i;
+
+	for (i = 0; i < argc; i++)
+		whole &= !json_array_append_new(words, json_string(argv[i]));
+	for (variable = environ; *variable; variable++)
+		(void)!json_array_append_new(variables, json_string(*variable));
+	recipe = json_pack("{s:o, s:s, s:o, s:I, s:O, s:n}", "argv", words, "cwd", cwd ? cwd : "/",
+			   "environ", variables, "owner", (json_int_t)owner->uid,
+			   "libraries", arguments->records, "base");
+	if (whole)
+		return recipe;
+	json_decref(recipe);
+	return NULL;
+}
+
+static int build(struct context *ctx, const struct arguments *arguments,
+		 const struct user *owner, struct error *err)
+{
+	struct task_mounts mounts = {};
+	char python_path[PATH_MAX];
+	int ret = -1;
+
+	if (!library_mounts(arguments->records, &mounts, err) && !add_mounts(arguments, &mounts, err) &&
+	    (!arguments->python || !path_python(python_path, err)))
+		ret = build_and_keep(ctx, arguments, owner,
+				     arguments->python ? python_path : NULL, &mounts, err);
+	task_mounts_free(&mounts);
+	return ret;
+}
+
+static int build_first(struct context *ctx, struct arguments *arguments, int argc, char **argv,
+		       struct error *err)
+{
+	struct user owner;
+	struct error second;
+	int ret = -1;
+
+	if (parse(argc, argv, arguments, err) || refuse_existing(ctx, arguments, err) ||
+	    (arguments->owner ? user_find(arguments->owner, &owner, err) : user_default(&owner, err)))
 		return -1;
-	return arguments->owner ? user_find(arguments->owner, owner, err) :
-				  user_default(owner, err);
+	if (arguments->nr_files)
+		return elf_and_keep(ctx, arguments, &owner, err);
+	if (!make_libraries(arguments, &owner, err)) {
+		arguments->recipe = make_recipe(arguments, argc, argv, &owner);
+		if (arguments->nr_libraries && !arguments->recipe)
+			ret = error_set(err, EILSEQ, "the words of the command are not UTF-8, and have to be kept for the image's libraries: rename the files");
+		else
+			ret = build(ctx, arguments, &owner, err);
+	}
+	if (ret)
+		(void)!recipe_drop_libraries(arguments->records, &second);
+	return ret;
+}
+
+static void free_arguments(struct arguments *arguments)
+{
+	json_decref(arguments->records);
+	json_decref(arguments->recipe);
+	free(arguments);
 }
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
 	struct arguments *arguments = calloc(1, sizeof(*arguments));
-	struct user owner;
-	int ret = -1;
+	int ret;
 
 	if (!arguments)
 		return error_set(err, ENOMEM, "out of memory");
-	arguments->timeout = TIMEOUT;
-	if (prepare(ctx, argc, argv, arguments, &owner, err))
-		ret = -1;
-	else if (arguments->nr_files)
-		ret = elf_and_keep(ctx, arguments, &owner, err);
-	else
-		ret = build_from_template(ctx, arguments, &owner, err);
-	free(arguments);
+	ret = build_first(ctx, arguments, argc, argv, err);
+	free_arguments(arguments);
+	return ret;
+}
+
+/*
+ * Once more.
+ */
+
+/* The texts of a list, NULL-terminated, in memory that belongs to @list. */
+static char **texts_of(const json_t *list)
+{
+	char **texts = calloc(json_array_size(list) + 1, sizeof(*texts));
+	const json_t *text;
+	size_t i;
+
+	json_array_foreach(list, i, text)
+		if (texts)
+			texts[i] = (char *)json_string_value(text);
+	return texts;
+}
+
+static int build_again(struct context *ctx, struct arguments *arguments, const json_t *recipe,
+		       const char *name, char **argv, struct error *err)
+{
+	const json_t *words = json_object_get(recipe, "argv");
+	struct user owner;
+
+	if (chdir(json_string_value(json_object_get(recipe, "cwd"))))
+		return error_set(err, errno, "%.200s, where its build was run, cannot be entered: %s",
+				 json_string_value(json_object_get(recipe, "cwd")), strerror(errno));
+	if (parse(json_array_size(words), argv, arguments, err) ||
+	    user_by_uid(json_integer_value(json_object_get(recipe, "owner")), &owner, err))
+		return -1;
+	arguments->name = name;
+	return refuse_existing(ctx, arguments, err) ? -1 : build(ctx, arguments, &owner, err);
+}
+
+int image_build_again(struct context *ctx, const json_t *recipe, const char *base,
+		      const char *name, json_t *libraries, struct error *err)
+{
+	struct arguments *arguments = calloc(1, sizeof(*arguments));
+	autofree char **argv = texts_of(json_object_get(recipe, "argv"));
+	char **variables = texts_of(json_object_get(recipe, "environ"));
+	int ret;
+
+	if (!arguments || !argv || !variables) {
+		free(arguments);
+		return error_set(err, ENOMEM, "out of memory");
+	}
+	environ = variables;
+	arguments->records = json_incref(libraries);
+	arguments->recipe = json_copy((json_t *)recipe);
+	json_object_set(arguments->recipe, "libraries", libraries);
+	json_object_set_new(arguments->recipe, "base", json_string(base));
+	ret = build_again(ctx, arguments, recipe, name, argv, err);
+	free_arguments(arguments);
 	return ret;
 }
 
@@ -361,7 +543,8 @@ const struct command cmd_image_build = {
 	.verb = "build",
 	.args = "NAME [--owner USER] [--python FILE:HANDLER] [--base FILE] "
 		"[--warm EVENT.json]… [--checkpoint-on stdin] [--override ENDPOINT=HANDLER]… "
-		"[--trust-ca] [--layout owner|fresh] [--output FILE] [--timeout SECONDS] [--elf FILE]… "
+		"[--library PROVIDER=LOCAL]… [--trust-ca] "
+		"[--layout owner|fresh] [--output FILE] [--timeout SECONDS] [--elf FILE]… "
 		"[-- TEMPLATE…]",
 	.summary = "Build an image from a program that loads and warms a function, or from libraries",
 	.help = "The template runs once, as the image's owner, in a cgroup of its own, with "

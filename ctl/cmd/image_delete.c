@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* coppice image delete IMAGE */
 #include "cmd.h"
+#include "lib/recipe.h"
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
@@ -8,7 +9,9 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 
 	if (cmd_parse_one(&cmd_image_delete, argc, argv, "the name of the IMAGE", &name, err))
 		return -1;
-	return ctx->backend->image_delete(name, err);
+	if (ctx->backend->image_delete(name, err))
+		return -1;
+	return recipe_remove(ctx->backend, name, err);
 }
 
 const struct command cmd_image_delete = {

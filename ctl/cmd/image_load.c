@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* coppice image load NAME FILE */
+#include <errno.h>
+
 #include "cmd.h"
 #include "lib/name.h"
+#include "lib/recipe.h"
 #include "lib/user.h"
 
 enum { OPTION_OWNER = 256 };
@@ -36,6 +39,7 @@ static int option(int key, char *arg, void *data, struct error *err)
 static int load(struct context *ctx, const struct arguments *arguments,
 		const struct user *owner, struct error *err)
 {
+	struct image_info known;
 	struct image image;
 	int ret;
 
@@ -43,6 +47,9 @@ static int load(struct context *ctx, const struct arguments *arguments,
 		return -1;
 	output_progress(ctx, "loading %s", arguments->text[0]);
 	ret = image_check(&image, err);
+	/* Of an image of that name that went without us, with the module or the hub. */
+	if (!ret && ctx->backend->image_get(arguments->text[0], &known, err))
+		ret = err->code == ENOENT ? recipe_remove(ctx->backend, arguments->text[0], err) : -1;
 	if (!ret)
 		ret = ctx->backend->image_load(arguments->text[0], owner->uid, &image, err);
 	image_free(&image);

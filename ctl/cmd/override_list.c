@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "override.h"
+#include "override_library.h"
 
 static const struct column columns[] = {
 	{ "group", "GROUP", COLUMN_TEXT },
@@ -46,7 +47,8 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	int result = -1;
 
 	if (!cmd_parse(&cmd_override_list, argc, argv, option, &group, err) &&
-	    !redirect_each(group, add_row, &rows, err))
+	    !redirect_each(group, add_row, &rows, err) &&
+	    !override_library_rows(rows.array, group, err))
 		result = output_rows(ctx, rows.array, columns, err);
 	json_decref(rows.array);
 	return result;
@@ -57,5 +59,8 @@ const struct command cmd_override_list = {
 	.verb = "list",
 	.args = "[GROUP]",
 	.summary = "Show overrides and how often each has redirected a socket",
+	.help = "For a library, ENDPOINT is the provider's and HANDLER the local one; with --json also the names "
+		"that are overridden, fall through and were added, and its state: in force, or stale when the "
+		"provider's has changed, so that tasks are refused.",
 	.run = run,
 };

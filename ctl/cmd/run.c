@@ -12,8 +12,10 @@
 #include "lib/cgroup.h"
 #include "lib/cleanup.h"
 #include "lib/event.h"
+#include "lib/library.h"
 #include "lib/name.h"
 #include "lib/overrides.h"
+#include "lib/recipe.h"
 #include "lib/spawn.h"
 #include "lib/trust.h"
 
@@ -164,12 +166,33 @@ static bool gives_back_idle(const struct group_info *group)
 	return !policy_parse(group->reshare, &policy, &ignored) && policy.when == POLICY_IDLE;
 }
 
+/* The image's libraries, for what tasks load later than its template did. */
+static int open_mounts(struct batch *batch, struct error *err)
+{
+	autojson json_t *libraries = recipe_libraries(batch->ctx->backend, batch->group.image, err);
+
+	return libraries ? library_mounts(libraries, &batch->mounts, err) : -1;
+}
+
+/* Libraries and image are two questions, and have to be about the same. */
+static int check_same(const struct batch *batch, struct error *err)
+{
+	struct group_info now;
+
+	if (batch->ctx->backend->group_get(batch->group.name, &now, err))
+		return -1;
+	if (now.id == batch->group.id)
+		return 0;
+	return error_set(err, EAGAIN, "group %s was changed while the task was being started: try again",
+			 batch->group.name);
+}
+
 static int open_batch(struct batch *batch, struct arguments *arguments, struct error *err)
 {
 	const struct backend *backend = batch->ctx->backend;
 
 	if (backend->group_get(arguments->group, &batch->group, err) ||
-	    user_by_uid(batch->group.owner, &batch->user, err))
+	    user_by_uid(batch->group.owner, &batch->user, err) || open_mounts(batch, err))
 		return -1;
 	batch->cgroup = cgroup_open(batch->group.cgroup, err);
 	if (batch->cgroup < 0)
@@ -182,7 +205,7 @@ static int open_batch(struct batch *batch, struct arguments *arguments, struct e
 	if ((trust_has(batch->group.name) && trust_mounts(&batch->mounts, err)) ||
 	    (overrides_have_names(batch->group.name) && overrides_mounts(&batch->mounts, err)))
 		return -1;
-	if (backend->launch_open(arguments->group, &batch->launch, err))
+	if (backend->launch_open(arguments->group, &batch->launch, err) || check_same(batch, err))
 		return -1;
 	batch->launch.no_premap = arguments->no_premap;
 	batch->launch.reshare_idle = gives_back_idle(&batch->group);

@@ -226,8 +226,8 @@ const struct command cmd_status = {
 	.object = "status",
 	.args = "[--prune]",
 	.summary = "Show what is in force, what this hub lacks, and strays",
-	.help = "Strays are what killed controllers left: cgroups, builds, overrides and keepers "
-		"that belong to no group or image.",
+	.help = "Strays are what killed controllers left: cgroups, builds, overrides, keepers and merged "
+		"libraries that belong to no group or image.",
 	.options = options,
 	.needs_backend = true,
 	.run = run,

@@ -5,12 +5,14 @@
  * group that lacks something.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cleanup.h"
 #include "group.h"
 #include "overrides.h"
+#include "recipe.h"
 
 bool group_owns_cgroup(const struct group_info *group)
 {
@@ -133,7 +135,8 @@ static int unmake(const struct backend *backend, const char *name, struct error 
 	/* Tasks are refused by the backend; these have left the group by execve(). */
 	if (!info.tasks && group_owns_cgroup(&info) && refuse_processes(info.cgroup, err))
 		return -1;
-	if (backend->group_delete(name, err) || overrides_forget(name, err))
+	if (backend->group_delete(name, err) || overrides_forget(name, err) ||
+	    recipe_drop_image(backend, info.image, err))
 		return -1;
 	return group_owns_cgroup(&info) ? cgroup_remove(info.cgroup, err) : 0;
 }
@@ -143,4 +146,40 @@ int group_unmake(const struct backend *backend, const char *name, struct error *
 	autoclose int lock = cgroup_lock(err);
 
 	return lock < 0 ? -1 : unmake(backend, name, err);
+}
+
+/* A group's image is for life, so it is made again under its name; its cgroup stays. */
+static int move(const struct backend *backend, const char *name, const char *from,
+		const char *to, struct error *err)
+{
+	struct group_info old, new;
+	struct error second;
+
+	if (backend->group_get(name, &old, err))
+		return -1;
+	if (old.tasks)
+		return error_set(err, EBUSY, "group %s has %u tasks, which would keep the image without the change: end them first (coppice task kill %s)",
+				 name, old.tasks, name);
+	/* The new one was made of the old one: what came in between would be lost. */
+	if (strcmp(old.image, from))
+		return error_set(err, EAGAIN, "group %s got the image %s meanwhile, by another change: try again",
+				 name, old.image);
+	new = old;
+	snprintf(new.image, sizeof(new.image), "%s", to);
+	if (backend->group_delete(name, err))
+		return -1;
+	if (!backend->group_add(&new, err))
+		return 0;
+	if (backend->group_add(&old, &second))
+		return error_prefix(err, "group %s is gone (%.100s): add it again, as its new image was refused", name,
+				    second.text);
+	return -1;
+}
+
+int group_move(const struct backend *backend, const char *name, const char *from,
+	       const char *to, struct error *err)
+{
+	autoclose int lock = cgroup_lock(err);
+
+	return lock < 0 ? -1 : move(backend, name, from, to, err);
 }

@@ -10,7 +10,9 @@
 #include "cgroup.h"
 #include "cleanup.h"
 #include "keeper.h"
+#include "library.h"
 #include "memfd_state.h"
+#include "recipe.h"
 #include "redirect.h"
 #include "stray.h"
 
@@ -21,6 +23,7 @@ const char *const stray_kinds[] = {
 	[STRAY_BUILD] = "build",
 	[STRAY_PINS] = "overrides",
 	[STRAY_KEEPER] = "keeper",
+	[STRAY_LIBRARY] = "library",
 };
 
 /* Strays are collected before any is handed out, as handing out may remove it. */
@@ -192,6 +195,14 @@ static int find_keepers(struct search *search)
 	return lock < 0 ? -1 : keeper_each(check_keeper, search, search->err);
 }
 
+static int check_library(const char *id, void *data)
+{
+	if (recipe_has_library(id) || library_in_work(id))
+		return 0;
+	/* Its recipe may have been written between the two questions. */
+	return recipe_has_library(id) ? 0 : append(data, STRAY_LIBRARY, id);
+}
+
 int stray_each(stray_fn fn, void *data, struct error *err)
 {
 	autoclose int lock = cgroup_lock(err);
@@ -200,7 +211,8 @@ int stray_each(stray_fn fn, void *data, struct error *err)
 	int ret;
 
 	ret = lock < 0 || find_groups(&search) || cgroup_each(check_cgroup, &search, err) ||
-	      find_pins(&search) || find_keepers(&search) ? -1 : 0;
+	      find_pins(&search) || find_keepers(&search) ||
+	      library_each(check_library, &search, err) ? -1 : 0;
 	for (i = 0; !ret && i < search.nr; i++)
 		ret = fn(&search.strays[i], data, err);
 	free(search.strays);
@@ -242,6 +254,8 @@ int stray_remove(const struct stray *stray, struct error *err)
 		return redirect_detach(stray->name, err);
 	case STRAY_KEEPER:
 		return remove_keeper(stray->name, err);
+	case STRAY_LIBRARY:
+		return library_remove(stray->name, err);
 	}
 	return 0;
 }

@@ -1,0 +1,2 @@
+export const a = () => 'a-local';
+export const d = 1;

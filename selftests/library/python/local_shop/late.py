@@ -1,0 +1,5 @@
+from shop import prices
+
+
+def late():
+    return f"late-local-{prices.RATE}"

@@ -1,0 +1,2 @@
+def bow():
+    return "bow-local"

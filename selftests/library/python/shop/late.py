@@ -1,0 +1,6 @@
+def late():
+    return "late-provider"
+
+
+def later():
+    return "later-provider"
