@@ -45,7 +45,9 @@ int error_prefix(struct error *err, const char *format, ...)
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	len = strlen(text);
-	snprintf(text + len, sizeof(text) - len, ": %s", err->text);
+	/* What there is no room for is cut off, as in error_set(). */
+	if (snprintf(text + len, sizeof(text) - len, ": %s", err->text) < 0)
+		text[len] = '\0';
 	memcpy(err->text, text, sizeof(text));
 	return -1;
 }
