@@ -23,6 +23,7 @@
 #include "stage.h"
 
 #define NAME "life"
+#define WIDE (64UL << 20)
 
 extern char **environ;
 
@@ -348,7 +349,8 @@ TEST_F(life, an_enter_that_fails_half_way_kills_the_caller)
 	launch.envp = environ;
 	pid = fork();
 	if (!pid) {
-		/* Room for the arguments, not for the image with its stack. */
+		/* Room for the arguments, not for the image, which this process has a copy of. */
+		image_free(&self->image);
 		limit.rlim_cur = limit.rlim_max = own_size() + (1 << 20);
 		if (setrlimit(RLIMIT_AS, &limit))
 			_exit(1);
@@ -405,8 +407,17 @@ TEST_F(life, a_task_of_an_image_with_a_long_name_can_be_looked_at)
 	image_free(&image);
 }
 
+/* So that an image is larger than any process that enters it, in addresses only. */
+static void prepare_wide(void)
+{
+	if (mmap(NULL, WIDE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		 -1, 0) == MAP_FAILED)
+		exit(98);
+}
+
 int main(int argc, char **argv)
 {
+	stage_prepare = prepare_wide;
 	stage_main(argc, argv);
 	return test_harness_run(argc, argv);
 }
