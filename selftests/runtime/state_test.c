@@ -47,6 +47,20 @@ static void count_child(void) { forked_child++; }
 static void count_restored(void *which) { restored_order[restored++] = *(int *)which; }
 
 /* In the template, before its checkpoint. */
+/*
+ * For what libc allocates until the checkpoint: the last of some pieces is free, and none of
+ * them is in a gap that what a library's constructor has freed may have left.
+ */
+static void leave_room_below_break(void)
+{
+	static void *pieces[8];
+	size_t i;
+
+	for (i = 0; i < 8; i++)
+		pieces[i] = malloc(64 << 10);
+	free(pieces[7]);
+}
+
 static void prepare(void)
 {
 	struct sigaction action = { .sa_sigaction = on_usr1, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART };
@@ -69,6 +83,7 @@ static void prepare(void)
 	coppice_after_restore(count_restored, &second);
 	srandom(1);
 	srand48(1);
+	leave_room_below_break();
 	template_break = sbrk(0);
 }
 
