@@ -1,4 +1,4 @@
-"""A hub for the demo: the controller, a local S3 service, and the pretend cloud."""
+"""A hub for the demo: the controller and a local S3 service behind the cloud's name."""
 
 import json
 import os
@@ -11,8 +11,10 @@ from botocore.config import Config
 
 REGION = "eu-west-1"
 BUCKET = "readings-of-the-hub"
-# Of a range for documentation: no packet to it would ever arrive anywhere.
-CLOUD = "203.0.113.10"
+HOST = f"s3.{REGION}.amazonaws.com"
+# Buckets are a label of the name.
+ENDPOINTS = (f"{HOST}:443", f"*.{HOST}:443")
+SERVICE = "127.0.0.1:4568"
 HANDLER = "127.0.0.1:8443"
 ROOT = Path("/srv/demo")
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "S3RVER", "AWS_SECRET_ACCESS_KEY": "S3RVER"}
@@ -21,11 +23,14 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "S3RVER", "AWS_SECRET_ACCESS_KEY": "S3RVER"}
 ENVIRONMENT = {
     "BUCKET": BUCKET,
     "AWS_DEFAULT_REGION": REGION,
-    "AWS_CA_BUNDLE": str(ROOT / "ca.pem"),
     "AWS_EC2_METADATA_DISABLED": "true",
     "PATH": os.environ["PATH"],
     **CREDENTIALS,
 }
+
+
+# What tasks of a group that trusts the hub's CA have; other starts are given it for comparison.
+TRUST = {"AWS_CA_BUNDLE": "/var/lib/coppice/ca/trust/certs/ca-certificates.crt"}
 
 
 def sh(*command, **options):
@@ -39,42 +44,26 @@ def coppice(*words, backend=None):
     return json.loads(done.stdout) if done.stdout.strip() else None
 
 
-def certificates():
-    """A CA of the hub's own and the certificate of its S3 service."""
-    names = f"DNS:s3.{REGION}.amazonaws.com,DNS:*.s3.{REGION}.amazonaws.com,IP:127.0.0.1"
-    new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    quiet = {"stderr": subprocess.DEVNULL, "cwd": ROOT}
-    sh("openssl", "req", "-x509", *new, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2",
-       "-subj", "/CN=hub", **quiet)
-    sh("openssl", "req", *new, "-keyout", "s3.key", "-out", "s3.csr", "-subj", "/CN=s3", **quiet)
-    (ROOT / "s3.ext").write_text(f"subjectAltName={names}\n")
-    sh("openssl", "x509", "-req", "-in", "s3.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
-       "-out", "s3.pem", "-days", "2", "-extfile", "s3.ext", **quiet)
-
-
-def cloud_names():
-    """Where the cloud's names lead; names become overrides of their own later."""
-    with open("/etc/hosts", "a", encoding="ascii") as hosts:
-        for name in (f"s3.{REGION}.amazonaws.com", f"{BUCKET}.s3.{REGION}.amazonaws.com"):
-            hosts.write(f"{CLOUD} {name}\n")
+def start_tls():
+    """A CA of the hub's own, and TLS with its certificates in front of the S3 service."""
+    coppice("ca", "create", "--permit", "amazonaws.com")
+    coppice("handler", "tls", HOST, "--to", SERVICE, "--listen", HANDLER, "--http")
 
 
 def start_s3(npm):
-    address, port = HANDLER.split(":")
+    address, port = SERVICE.split(":")
     log = open(ROOT / "s3.log", "w", encoding="utf-8")
     service = subprocess.Popen(
         [f"{npm}/.bin/s3rver", "--directory", str(ROOT / "s3"), "--address", address,
-         "--port", port, "--key", str(ROOT / "s3.key"), "--cert", str(ROOT / "s3.pem"),
-         "--configure-bucket", BUCKET], stdout=log, stderr=log)
+         "--port", port, "--configure-bucket", BUCKET], stdout=log, stderr=log)
     wait_for_s3(service)
     return service
 
 
 def store():
     """The local service itself, as the operator reaches it."""
-    return boto3.client("s3", endpoint_url=f"https://{HANDLER}", region_name=REGION,
-                        verify=str(ROOT / "ca.pem"), aws_access_key_id="S3RVER",
-                        aws_secret_access_key="S3RVER",
+    return boto3.client("s3", endpoint_url=f"http://{SERVICE}", region_name=REGION,
+                        aws_access_key_id="S3RVER", aws_secret_access_key="S3RVER",
                         config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}))
 
 

@@ -41,7 +41,8 @@ class Plain:
     def start(self, environ, output, count):
         for i in range(count):
             with open(hub.ROOT / "event.json", "rb") as event, open(f"{output}.{i}", "w") as out:
-                environ = {**hub.ENVIRONMENT, **PYTHONPATH, **environ, "COPPICE_EVENT_FD": str(event.fileno()),
+                environ = {**hub.ENVIRONMENT, **hub.TRUST, **PYTHONPATH, **environ,
+                           "COPPICE_EVENT_FD": str(event.fileno()),
                            "COPPICE_REQUEST_NS": str(time.monotonic_ns())}
                 self.tasks.append(subprocess.Popen(
                     ["/usr/bin/python3", "-m", "coppice.bootstrap", PROBE], env=environ, stdout=out,
@@ -65,7 +66,7 @@ class Fork:
         self.cgroup = cgroup
         self.parent = subprocess.Popen(
             ["/usr/bin/python3", f"{hub.ROOT}/functions/forkserver.py", PROBE, WARM],
-            env={**hub.ENVIRONMENT, **PYTHONPATH}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env={**hub.ENVIRONMENT, **hub.TRUST, **PYTHONPATH}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             text=True, preexec_fn=join(cgroup))
         self.pids = []
         assert self.parent.stdout.readline() == "ready\n"
