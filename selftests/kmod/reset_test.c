@@ -29,8 +29,6 @@
 #define RESETS 200
 /* One reset in so many finds out anew what is changed: COPPICE_LEARN_EVERY. */
 #define AFRESH 16
-#define PAGEMAP_FILE	(1ULL << 61)
-#define PAGEMAP_PRESENT	(1ULL << 63)
 
 /* How often this task has been here, this time included. */
 static int round_of(const char *path)
@@ -361,28 +359,13 @@ static int play_parent(int argc, char **argv)
 	return 4;
 }
 
-/* Pages of [at, at + BYTES) that are the caller's own. */
-static int private_pages(const void *at)
-{
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC), nr = 0;
-	uint64_t entries[STAGE_PAGES];
-	size_t i;
-
-	if (pread(fd, entries, sizeof(entries), (uintptr_t)at / STAGE_PAGE * 8) != sizeof(entries))
-		return -1;
-	close(fd);
-	for (i = 0; i < STAGE_PAGES; i++)
-		nr += (entries[i] & PAGEMAP_PRESENT) && !(entries[i] & PAGEMAP_FILE);
-	return nr;
-}
-
 /*
  * What was changed once goes, what was changed before stays, all but what was copied by
  * another processor a moment ago; and every sixteenth time all of it goes.
  */
 static int play_changed(int argc, char **argv)
 {
-	int count = round_of(argv[2]), left = private_pages(stage_mapping);
+	int count = round_of(argv[2]), left = stage_private_pages(stage_mapping);
 
 	if (!stage_intact())
 		return 2;

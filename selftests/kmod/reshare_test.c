@@ -23,8 +23,6 @@
 #include "stage.h"
 
 #define BYTES (STAGE_PAGES * STAGE_PAGE)
-#define PAGEMAP_FILE	(1ULL << 61)
-#define PAGEMAP_PRESENT	(1ULL << 63)
 #define ROUNDS 300
 
 /* What the props are in the image: taken when the task begins. */
@@ -43,21 +41,6 @@ static void restore(void)
 	memcpy(stage_mapping, original + BYTES, BYTES);
 }
 
-/* Pages of [at, at + BYTES) that are the caller's own. */
-static int private_pages(const void *at)
-{
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC), nr = 0;
-	uint64_t entries[STAGE_PAGES];
-	size_t i;
-
-	if (pread(fd, entries, sizeof(entries), (uintptr_t)at / STAGE_PAGE * 8) != sizeof(entries))
-		return -1;
-	close(fd);
-	for (i = 0; i < STAGE_PAGES; i++)
-		nr += (entries[i] & PAGEMAP_PRESENT) && !(entries[i] & PAGEMAP_FILE);
-	return nr;
-}
-
 static int reshare(uint64_t *given_back)
 {
 	uint64_t compared;
@@ -72,14 +55,15 @@ static int play_equal(int argc, char **argv)
 	remember();
 	stage_scribble();
 	restore();
-	if (private_pages(stage_data) != STAGE_PAGES || private_pages(stage_mapping) != STAGE_PAGES)
+	if (stage_private_pages(stage_data) != STAGE_PAGES ||
+	    stage_private_pages(stage_mapping) != STAGE_PAGES)
 		return 2;
 	if (reshare(&given_back) || given_back < 2 * STAGE_PAGES)
 		return 3;
-	if (private_pages(stage_data) || private_pages(stage_mapping) || !stage_intact())
+	if (stage_private_pages(stage_data) || stage_private_pages(stage_mapping) || !stage_intact())
 		return 4;
 	stage_scribble();
-	return private_pages(stage_data) == STAGE_PAGES && stage_data[5] == 0xee ? 0 : 5;
+	return stage_private_pages(stage_data) == STAGE_PAGES && stage_data[5] == 0xee ? 0 : 5;
 }
 
 /* One byte in each page, at its start, end or somewhere between. */
@@ -91,7 +75,7 @@ static int play_unequal(int argc, char **argv)
 	remember();
 	for (i = 0; i < STAGE_PAGES; i++)
 		stage_data[i * STAGE_PAGE + (i % 3 ? i * 63 % STAGE_PAGE : STAGE_PAGE - 1)] ^= 1;
-	if (reshare(&given_back) || private_pages(stage_data) != STAGE_PAGES)
+	if (reshare(&given_back) || stage_private_pages(stage_data) != STAGE_PAGES)
 		return 2;
 	for (i = 0; i < STAGE_PAGES; i++)
 		stage_data[i * STAGE_PAGE + (i % 3 ? i * 63 % STAGE_PAGE : STAGE_PAGE - 1)] ^= 1;
@@ -110,7 +94,7 @@ static int play_moved(int argc, char **argv)
 	if (mprotect(stage_data, BYTES / 2, PROT_READ) ||
 	    mremap(stage_mapping, BYTES, BYTES, MREMAP_MAYMOVE | MREMAP_FIXED, to) != to)
 		return 2;
-	if (reshare(&given_back) || given_back < 2 * STAGE_PAGES || private_pages(to))
+	if (reshare(&given_back) || given_back < 2 * STAGE_PAGES || stage_private_pages(to))
 		return 3;
 	return memcmp(to, original + BYTES, BYTES) || memcmp(stage_data, original, BYTES) ? 4 : 0;
 }
@@ -126,7 +110,7 @@ static int play_forked(int argc, char **argv)
 	child = fork();
 	if (!child) {
 		/* Shared with the parent, equal and unequal. */
-		if (reshare(&given_back) || private_pages(stage_mapping) || stage_data[7] != 0xee)
+		if (reshare(&given_back) || stage_private_pages(stage_mapping) || stage_data[7] != 0xee)
 			_exit(2);
 		stage_scribble();
 		_exit(stage_data[BYTES - 1] != 0xee || stage_mapping[9] != 0xdd);
@@ -134,8 +118,8 @@ static int play_forked(int argc, char **argv)
 	if (stage_wait(child) || memcmp(stage_mapping, original + BYTES, BYTES) ||
 	    stage_data[BYTES - 1] != 0xee)
 		return 3;
-	return reshare(&given_back) || private_pages(stage_mapping) ||
-	       private_pages(stage_data) != STAGE_PAGES ? 4 : 0;
+	return reshare(&given_back) || stage_private_pages(stage_mapping) ||
+	       stage_private_pages(stage_data) != STAGE_PAGES ? 4 : 0;
 }
 
 /* A pipe refers to the page: what it is must not change under its reader. */
@@ -151,7 +135,7 @@ static int play_pinned(int argc, char **argv)
 	restore();
 	if (pipe(fd) || vmsplice(fd[1], &iov, 1, 0) != sizeof(copy))
 		return 2;
-	if (reshare(&given_back) || private_pages(stage_mapping) != 2)
+	if (reshare(&given_back) || stage_private_pages(stage_mapping) != 2)
 		return 3;
 	return read(fd[0], copy, sizeof(copy)) != sizeof(copy) ||
 	       memcmp(copy, original + BYTES, sizeof(copy)) ? 4 : 0;
@@ -170,7 +154,7 @@ static int play_registered(int argc, char **argv)
 	if (io_uring_queue_init(4, &ring, 0) || io_uring_register_buffers(&ring, &iov, 1))
 		return 100;	/* 6.1 takes no file's memory */
 	restore();
-	if (reshare(&given_back) || private_pages(stage_data) != STAGE_PAGES)
+	if (reshare(&given_back) || stage_private_pages(stage_data) != STAGE_PAGES)
 		return 2;
 	io_uring_prep_read_fixed(io_uring_get_sqe(&ring), fd, stage_data, STAGE_PAGE, 0, 0);
 	if (io_uring_submit(&ring) != 1 || io_uring_wait_cqe(&ring, &cqe) || cqe->res <= 0)
@@ -305,7 +289,7 @@ static int play_stopped(int argc, char **argv)
 	stage_scribble();
 	memcpy(stage_data, original, BYTES);
 	raise(SIGSTOP);
-	return private_pages(stage_data) || private_pages(stage_mapping) != STAGE_PAGES ||
+	return stage_private_pages(stage_data) || stage_private_pages(stage_mapping) != STAGE_PAGES ||
 	       memcmp(stage_data, original, BYTES) || stage_mapping[3] != 0xdd ? 1 : 0;
 }
 

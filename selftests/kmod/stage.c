@@ -16,6 +16,8 @@
 
 #define RECORD_FD 9
 #define TEMPLATE_ARGUMENT "--stage-template"
+#define PAGEMAP_FILE	(1ULL << 61)
+#define PAGEMAP_PRESENT	(1ULL << 63)
 
 extern char **environ;
 
@@ -263,4 +265,18 @@ bool stage_settles(const char *group, int tasks)
 		usleep(10000);
 	}
 	return false;
+}
+
+int stage_private_pages(const void *at)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC), nr = 0;
+	uint64_t entries[STAGE_PAGES];
+	size_t i;
+
+	if (pread(fd, entries, sizeof(entries), (uintptr_t)at / STAGE_PAGE * 8) != sizeof(entries))
+		return -1;
+	close(fd);
+	for (i = 0; i < STAGE_PAGES; i++)
+		nr += (entries[i] & PAGEMAP_PRESENT) && !(entries[i] & PAGEMAP_FILE);
+	return nr;
 }

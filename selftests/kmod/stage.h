@@ -70,4 +70,7 @@ uint64_t stage_task_id(const char *group);
 /* Wait until it has @tasks, for at most some seconds. */
 bool stage_settles(const char *group, int tasks);
 
+/* How many of STAGE_PAGES pages from @at on are the caller's own; -1: can't tell. */
+int stage_private_pages(const void *at);
+
 #endif /* COPPICE_SELFTEST_STAGE_H */

@@ -10,37 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../lib/harness.h"
+#include "fixture.h"
 
-#include "world.h"
-
-#define GROUP "web"
-
-FIXTURE(policy) {
-	struct world world;
-	const char *cgroup;
-};
-
-FIXTURE_SETUP(policy)
-{
-	const char *failed = world_make(&self->world);
-
-	ASSERT_EQ(NULL, failed) {
-		TH_LOG("cannot make %s: %s", failed, strerror(errno));
-	}
-	self->cgroup = self->world.cgroup;
-	ASSERT_EQ(0, redirect_attach(GROUP, self->cgroup, &last_error)) {
-		TH_LOG("%s", last_error.text);
-	}
-}
-
-FIXTURE_TEARDOWN(policy)
-{
-	EXPECT_EQ(0, redirect_detach(GROUP, &last_error)) {
-		TH_LOG("%s", last_error.text);
-	}
-	world_end(&self->world);
-}
+WORLD_FIXTURE(policy)
 
 #define ADD(endpoint, policy, handlers)						\
 	ASSERT_EQ(0, add_policy(GROUP, endpoint, policy, handlers)) { TH_LOG("%s", last_error.text); }

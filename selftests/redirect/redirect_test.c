@@ -5,37 +5,9 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "../lib/harness.h"
+#include "fixture.h"
 
-#include "world.h"
-
-#define GROUP "web"
-
-FIXTURE(redirect) {
-	struct world world;
-	const char *cgroup;
-};
-
-FIXTURE_SETUP(redirect)
-{
-	const char *failed = world_make(&self->world);
-
-	ASSERT_EQ(NULL, failed) {
-		TH_LOG("cannot make %s: %s", failed, strerror(errno));
-	}
-	self->cgroup = self->world.cgroup;
-	ASSERT_EQ(0, redirect_attach(GROUP, self->cgroup, &last_error)) {
-		TH_LOG("%s", last_error.text);
-	}
-}
-
-FIXTURE_TEARDOWN(redirect)
-{
-	EXPECT_EQ(0, redirect_detach(GROUP, &last_error)) {
-		TH_LOG("%s", last_error.text);
-	}
-	world_end(&self->world);
-}
+WORLD_FIXTURE(redirect)
 
 #define ADD(endpoint, handler)							\
 	ASSERT_EQ(0, add(GROUP, endpoint, handler)) { TH_LOG("%s", last_error.text); }
