@@ -155,7 +155,9 @@ def invoke(handler, event, context):
     except Exception:
         traceback.print_exc()
         return 1
-    print(json.dumps(result), flush=True)
+    # In one piece, also where streams are not buffered: tasks of one caller share its output.
+    sys.stdout.write(json.dumps(result) + "\n")
+    sys.stdout.flush()
     return 0
 
 
