@@ -364,31 +364,18 @@ TEST_F(huge, reset)
 	unlink(SEEN);
 }
 
-static bool stops(pid_t pid)
-{
-	int status;
-
-	return waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status);
-}
-
-static int ends(pid_t pid)
-{
-	kill(pid, SIGCONT);
-	return stage_wait(pid);
-}
-
 TEST_F(huge, is_mapped_as_such_and_counted)
 {
 	pid_t first = stage_enter(NAME, "hold", NULL, &self->err);
 	pid_t second = stage_enter(NAME, "hold", NULL, &self->err);
 	struct task_memory memory;
 
-	ASSERT_TRUE(stops(first) && stops(second));
+	ASSERT_TRUE(stage_stops(first) && stage_stops(second));
 	EXPECT_EQ(NR_HUGE * HUGE / 1024, mapped_huge(first));
 	EXPECT_EQ(NR_HUGE * HUGE / 1024, mapped_huge(second));
 	ASSERT_EQ(0, backend_kernel.task_memory(stage_task_id(NAME), &memory, &self->err));
 	EXPECT_LE(SIZE / STAGE_PAGE, memory.shared);
-	EXPECT_EQ(0, ends(first) | ends(second));
+	EXPECT_EQ(0, stage_ends(first) | stage_ends(second));
 }
 
 TEST_F(huge, another_image_shares_them)

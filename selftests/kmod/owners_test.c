@@ -140,19 +140,6 @@ static int read_smaps(pid_t pid, struct view *view)
 	return !smaps || !text || fclose(text) || !size ? -1 : 0;
 }
 
-static bool stops(pid_t pid)
-{
-	int status;
-
-	return waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status);
-}
-
-static int ends(pid_t pid)
-{
-	kill(pid, SIGCONT);
-	return stage_wait(pid);
-}
-
 /* Have a task of @group look at itself, and look at it. */
 static int look(const char *group, const struct image *image, struct view *view)
 {
@@ -162,7 +149,7 @@ static int look(const char *group, const struct image *image, struct view *view)
 
 	*view = (struct view) {};
 	pid = stage_enter(group, "look", NULL, &err);
-	if (!stops(pid) || read_pagemap(pid, image, view) || read_smaps(pid, view) || ends(pid))
+	if (!stage_stops(pid) || read_pagemap(pid, image, view) || read_smaps(pid, view) || stage_ends(pid))
 		return -1;
 	notes = open(NOTES, O_RDONLY | O_CLOEXEC);
 	return read(notes, &view->notes, sizeof(view->notes)) == sizeof(view->notes) ? 0 : -1;
@@ -269,7 +256,7 @@ TEST_F(owners, equal_content_lies_in_different_memory)
 	alice = stage_enter("alice", "hold", NULL, &self->err);
 	bob = stage_enter("bob", "hold", NULL, &self->err);
 	again = stage_enter("again", "hold", NULL, &self->err);
-	ASSERT_TRUE(stops(alice) && stops(bob) && stops(again));
+	ASSERT_TRUE(stage_stops(alice) && stage_stops(bob) && stage_stops(again));
 	ASSERT_EQ(0, read_pagemap(alice, &self->image, &a));
 	ASSERT_EQ(0, read_pagemap(bob, &self->image, &b));
 	ASSERT_EQ(0, read_pagemap(again, &self->image, &c));
@@ -278,7 +265,7 @@ TEST_F(owners, equal_content_lies_in_different_memory)
 	view_free(&a);
 	view_free(&b);
 	view_free(&c);
-	EXPECT_EQ(0, ends(alice) | ends(bob) | ends(again));
+	EXPECT_EQ(0, stage_ends(alice) | stage_ends(bob) | stage_ends(again));
 	EXPECT_EQ(0, stage_clear("bob", &self->err));
 	EXPECT_EQ(0, stage_clear("again", &self->err));
 }
@@ -291,7 +278,7 @@ TEST_F(owners, a_task_sees_nothing_of_anothers)
 	ASSERT_EQ(0, look("alice", &self->image, &alone));
 	ASSERT_EQ(0, add("bob", BOB, &self->image, &self->err));
 	bob = stage_enter("bob", "hold", NULL, &self->err);
-	ASSERT_TRUE(stops(bob));
+	ASSERT_TRUE(stage_stops(bob));
 	ASSERT_EQ(0, look("alice", &self->image, &beside));
 	EXPECT_TRUE(same_flags(&alone, &beside));
 	EXPECT_TRUE(same_smaps(&alone, &beside));
@@ -300,7 +287,7 @@ TEST_F(owners, a_task_sees_nothing_of_anothers)
 	EXPECT_LE((long)STAGE_PAGES, alone.notes.write_faults);
 	view_free(&alone);
 	view_free(&beside);
-	EXPECT_EQ(0, ends(bob));
+	EXPECT_EQ(0, stage_ends(bob));
 	EXPECT_EQ(0, stage_clear("bob", &self->err));
 }
 
@@ -312,14 +299,14 @@ TEST_F(owners, a_task_sees_that_its_owners_tasks_share)
 	ASSERT_EQ(0, look("alice", &self->image, &alone));
 	ASSERT_EQ(0, add("again", ALICE, &self->image, &self->err));
 	again = stage_enter("again", "hold", NULL, &self->err);
-	ASSERT_TRUE(stops(again));
+	ASSERT_TRUE(stage_stops(again));
 	ASSERT_EQ(0, look("alice", &self->image, &beside));
 	EXPECT_FALSE(same_flags(&alone, &beside));
 	EXPECT_FALSE(same_smaps(&alone, &beside));
 	EXPECT_TRUE(same_notes(&alone, &beside));
 	view_free(&alone);
 	view_free(&beside);
-	EXPECT_EQ(0, ends(again));
+	EXPECT_EQ(0, stage_ends(again));
 	EXPECT_EQ(0, stage_clear("again", &self->err));
 }
 

@@ -280,3 +280,16 @@ int stage_private_pages(const void *at)
 		nr += (entries[i] & PAGEMAP_PRESENT) && !(entries[i] & PAGEMAP_FILE);
 	return nr;
 }
+
+bool stage_stops(pid_t pid)
+{
+	int status;
+
+	return waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status);
+}
+
+int stage_ends(pid_t pid)
+{
+	kill(pid, SIGCONT);
+	return stage_wait(pid);
+}

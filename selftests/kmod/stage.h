@@ -59,6 +59,10 @@ void stage_launch(struct launch *launch, uid_t owner, const char *group, const c
 /* Start it and wait: its exit status, or 128 + signal. */
 int stage_play(const char *group, const char *role, const char *argument);
 int stage_wait(pid_t pid);
+/* Wait until a task has stopped itself. */
+bool stage_stops(pid_t pid);
+/* Let it go on, and wait as stage_wait(). */
+int stage_ends(pid_t pid);
 
 /* Is the image in the module still, byte for byte, what was loaded? */
 bool stage_image_intact(const char *name, const struct image *image, struct error *err);
