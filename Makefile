@@ -5,6 +5,7 @@
 # make bench      the benchmarks, in a guest, and of overrides on this machine
 # make lint       what tools can say of the module's sources
 # make install    into DESTDIR, below PREFIX
+# make packages   Debian packages, in build/packages/
 #
 # What is built is in build/, what is downloaded in .cache/.
 
@@ -70,8 +71,11 @@ install: all
 	{ [ -n "$(DESTDIR)" ] || /sbin/depmod $$release; }
 	$(MAKE) -C ctl BUILD=$(BUILD) PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) install
 
+packages: deps
+	scripts/packages
+
 # Kernels and downloads stay in .cache/.
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all deps module bpf ctl selftests check lint demo bench install clean $(areas:%=selftests/%)
+.PHONY: all deps module bpf ctl selftests check lint demo bench install packages clean $(areas:%=selftests/%)
