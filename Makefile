@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # make            the module for this machine's kernel, the controller, the tests
 # make demo       the demo, in a guest
-# make check      all tests on all kernels; TESTS=PATTERN KERNELS="native 6.1 6.12 debug"
+# make check      all tests on all kernels; TESTS=PATTERN KERNELS="native 6.1 6.12 7.2 debug"
 # make bench      the benchmarks, in a guest, and of overrides on this machine
 # make lint       what tools can say of the module's sources
 # make install    into DESTDIR, below PREFIX
