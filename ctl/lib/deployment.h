@@ -124,6 +124,15 @@ unsigned int deployment_rights(const struct deployment_function *function,
 			       const struct deployment_resource *resource);
 /* "read,write" */
 const char *deployment_rights_text(unsigned int rights, char text[32]);
+/* The right of the name; 0: it is none. */
+unsigned int deployment_right(const char *name);
+/* Those that there are on what is of the kind. */
+unsigned int deployment_rights_of(enum deployment_kind kind, bool is_directory);
+/* Without those that others imply: a deployment has them so. */
+unsigned int deployment_rights_reduced(unsigned int rights);
+
+/* Is it within what systemd documents as unused? */
+int __must_check deployment_range_check(const struct deployment_range *range, struct error *err);
 
 /*
  * The mapping, which is the bundle's config. Parsing trusts nothing: names, numbers within
@@ -133,11 +142,13 @@ json_t *deployment_to_json(const struct deployment *deployment);
 struct deployment *deployment_from_json(const json_t *object, struct error *err);
 
 /*
- * Write the bundle, an OCI image layout, in place of what is at @path; reproducible to the
- * byte. Sets the digest. The signature is added by signature_add().
+ * Write the bundle, an OCI image layout; reproducible to the byte. There must be nothing at @path.
+ * Sets the digest. The signature is added by signature_add().
  */
 int __must_check deployment_write(struct deployment *deployment, const char *path,
 				  struct error *err);
+/* Put a bundle that has been made into the place of one that may be there, at once. */
+int __must_check deployment_put(const char *made, const char *path, struct error *err);
 /*
  * Read one and check all that can be without a key: structure, sizes, digests, the mapping,
  * and that the tar holds exactly the nodes of the mapping. Never writes anything.
