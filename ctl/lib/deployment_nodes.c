@@ -239,20 +239,54 @@ static bool path_is_clean(const char *path)
 	return is_clean(full);
 }
 
+/*
+ * The most that a node of its kind has. What is more might do no harm where it is, but would
+ * elsewhere: where a file is mounted for a task without the directory that keeps others away.
+ */
+static mode_t most(const struct deployment_node *node)
+{
+	if (!node->resource)
+		return strchr(node->path, '/') ? 0710 : 0711;
+	if (!S_ISDIR(node->mode))
+		return 0660;
+	return node->resource->kind == DEPLOYMENT_VOLUME ? S_ISGID | S_ISVTX | 0770 : 0770;
+}
+
+static int check_entries(const struct acl *acl, mode_t most)
+{
+	const struct acl_entry *entry;
+
+	for (entry = acl->entries; entry < acl->entries + acl->nr; entry++) {
+		unsigned int allowed = most >> 3 & 7;
+
+		if (entry->tag == ACL_TAG_OWNER)
+			allowed = most >> 6 & 7;
+		else if (entry->tag == ACL_TAG_OTHER)
+			allowed = most & 7;
+		if (entry->permissions & ~allowed)
+			return -1;
+	}
+	return 0;
+}
+
 static int check_node(const struct deployment *deployment, const struct deployment_node *node,
 		      struct error *err)
 {
-	bool is_directory = S_ISDIR(node->mode);
-	mode_t allowed = node->resource ? (is_directory ? 07770 : 0770) : 0711;
+	bool is_volume = node->resource && node->resource->kind == DEPLOYMENT_VOLUME;
 
-	if (node->mode & S_ISUID || node->mode & 07777 & ~allowed)
-		return refuse(err, node->path, "has a mode that nothing of its kind has");
+	if (node->mode & 07777 & ~most(node) || check_entries(&node->acl, most(node)) ||
+	    check_entries(&node->default_acl, most(node)))
+		return refuse(err, node->path, "has a mode or an ACL that nothing of its kind has");
 	if (!is_own(&deployment->uids, node->uid) || !is_own(&deployment->gids, node->gid) ||
 	    check_acl(deployment, &node->acl) || check_acl(deployment, &node->default_acl))
 		return refuse(err, node->path, "has an owner that is not the deployment's");
+	if (node->uid && !(is_volume && node->mode & S_ISVTX))
+		return refuse(err, node->path, "has an owner, which only drop boxes have");
+	if (node->resource && !node->gid && node->mode & 070)
+		return refuse(err, node->path, "lets the hub's group root in");
 	if (!agrees(node->mode, &node->acl))
 		return refuse(err, node->path, "has a mode that is not its ACL's");
-	if (node->default_acl.entries && (!is_directory || !node->resource))
+	if (node->default_acl.entries && !is_volume)
 		return refuse(err, node->path, "has a default ACL, which only volumes have");
 	return 0;
 }

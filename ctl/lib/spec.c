@@ -468,12 +468,12 @@ static int check_equal(const struct spec *spec, struct error *err)
 
 		for (j = 0; j < spec->nr_resources; j++)
 			if (mine[j] != first[j])
-				return error_set(err, EINVAL, "functions[%zu].role: %s may %s %s and %s may %s it, but both are of role %s, and tasks of one user can reach each other: give it to the role, or have two roles",
+				return error_set(err, EINVAL, "functions[%zu].role: %s has %s on %s and %s has %s, but both are of role %s, and tasks of one user can reach each other: give it to the role, or have two roles",
 						 i, spec->functions[i].name,
-						 mine[j] ? deployment_rights_text(mine[j], has) : "nothing with",
+						 mine[j] ? deployment_rights_text(mine[j], has) : "no right",
 						 spec->resources[j].name,
 						 spec->functions[role->function].name,
-						 first[j] ? deployment_rights_text(first[j], had) : "nothing with",
+						 first[j] ? deployment_rights_text(first[j], had) : "none",
 						 role->name);
 	}
 	return 0;
