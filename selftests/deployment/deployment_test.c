@@ -12,6 +12,7 @@
 #include "lib/cleanup.h"
 #include "lib/compile.h"
 #include "lib/deployment_nodes.h"
+#include "lib/deployment_tree.h"
 #include "lib/file.h"
 #include "lib/oci.h"
 #include "lib/proof.h"
@@ -378,7 +379,16 @@ TEST_F(deployment, a_mapping_that_is_not_valid_is_refused)
 	}
 }
 
-/* A layer that says something else than the mapping, with digests that are right. */
+/* A manifest in place of the bundle's. */
+static int replace_manifest(FIXTURE_DATA(deployment) *self, const json_t *manifest)
+{
+	autojson json_t *changed = oci_put_manifest(self->bundle, manifest, "7", &self->err);
+	autojson json_t *index = json_pack("[O]", changed);
+
+	return oci_write_index(self->bundle, index, &self->err);
+}
+
+/* A mapping that says something else than the layers, with digests that are right. */
 static int replace_mapping(FIXTURE_DATA(deployment) *self, json_t *mapping)
 {
 	autojson json_t *manifests = oci_index(self->bundle, &self->err);
@@ -388,12 +398,9 @@ static int replace_mapping(FIXTURE_DATA(deployment) *self, json_t *mapping)
 	autojson json_t *put = oci_put_json(self->bundle,
 					    json_string_value(json_object_get(config, "mediaType")),
 					    mapping, &self->err);
-	autojson json_t *changed = NULL, *index = NULL;
 
 	json_object_set(manifest, "config", put);
-	changed = oci_put_manifest(self->bundle, manifest, "7", &self->err);
-	index = json_pack("[O]", changed);
-	return oci_write_index(self->bundle, index, &self->err);
+	return replace_manifest(self, manifest);
 }
 
 TEST_F(deployment, the_tar_is_the_mapping_s)
@@ -412,6 +419,79 @@ TEST_F(deployment, the_tar_is_the_mapping_s)
 	EXPECT_NE(NULL, strstr(self->err.text, "not the mapping's tree")) {
 		TH_LOG("%s", self->err.text);
 	}
+}
+
+/* The tar alone is of another tree. */
+TEST_F(deployment, a_tar_of_another_tree_is_refused)
+{
+	autojson json_t *manifests = NULL, *manifest = NULL;
+	json_t *layers;
+	int other;
+
+	for (other = 0; other < 3; other++) {
+		autofree char *tar = NULL;
+		size_t len;
+
+		ASSERT_EQ(0, deployment_write(self->deployment, self->bundle, &self->err));
+		manifests = oci_index(self->bundle, &self->err);
+		manifest = oci_get_manifest(self->bundle, json_array_get(manifests, 0), &self->err);
+		layers = json_object_get(manifest, "layers");
+		self->deployment->nodes[2].mode ^= other == 1 ? S_ISUID : 0;
+		self->deployment->nr_nodes -= other == 2;
+		tar = deployment_tar(self->deployment, &len, &self->err);
+		self->deployment->nodes[2].mode ^= other == 1 ? S_ISUID : 0;
+		self->deployment->nr_nodes += other == 2;
+		json_array_set_new(layers, 0, oci_put(self->bundle, json_string_value(
+					json_object_get(json_array_get(layers, 0), "mediaType")),
+					tar, len, &self->err));
+		ASSERT_EQ(0, replace_manifest(self, manifest));
+		if (other) {
+			EXPECT_EQ(NULL, deployment_read(self->bundle, &self->err));
+			EXPECT_NE(NULL, strstr(self->err.text, "archive")) {
+				TH_LOG("%s", self->err.text);
+			}
+		} else {
+			struct deployment *same = deployment_read(self->bundle, &self->err);
+
+			EXPECT_NE(NULL, same) { TH_LOG("%s", self->err.text); }
+			deployment_free(same);
+		}
+		json_decref(manifest);
+		json_decref(manifests);
+		manifest = manifests = NULL;
+		oci_remove(self->bundle);
+	}
+}
+
+TEST_F(deployment, blobs_are_what_their_digest_says)
+{
+	autojson json_t *descriptor = NULL;
+	char digest[OCI_DIGEST_SIZE], path[256];
+	size_t len;
+	char *data;
+
+	ASSERT_EQ(0, oci_create(self->bundle, &self->err));
+	descriptor = oci_put(self->bundle, "text/plain", "grants", 6, &self->err);
+	ASSERT_NE(NULL, descriptor);
+	oci_digest("grants", 6, digest);
+	EXPECT_STREQ(digest, json_string_value(json_object_get(descriptor, "digest")));
+	data = oci_get(self->bundle, descriptor, "text/plain", 6, &len, &self->err);
+	EXPECT_STREQ("grants", data);
+	free(data);
+	EXPECT_EQ(NULL, oci_get(self->bundle, descriptor, "text/html", 6, &len, &self->err));
+	EXPECT_EQ(NULL, oci_get(self->bundle, descriptor, "text/plain", 5, &len, &self->err));
+	EXPECT_EQ(EFBIG, self->err.code);
+	snprintf(path, sizeof(path), "%s/blobs/sha256/%s", self->bundle, strchr(digest, ':') + 1);
+	ASSERT_EQ(0, file_write(path, 0644, "grantz", 6, &self->err));
+	EXPECT_EQ(NULL, oci_get(self->bundle, descriptor, "text/plain", 6, &len, &self->err));
+	EXPECT_NE(NULL, strstr(self->err.text, "has been changed")) { TH_LOG("%s", self->err.text); }
+	ASSERT_EQ(0, unlink(path));
+	ASSERT_EQ(0, symlink("/etc/passwd", path));
+	EXPECT_EQ(NULL, oci_get(self->bundle, descriptor, "text/plain", 6, &len, &self->err));
+	EXPECT_EQ(ELOOP, self->err.code);
+	json_object_set_new(descriptor, "digest", json_string("sha256:../../../../../../etc/passwd"));
+	EXPECT_EQ(NULL, oci_get(self->bundle, descriptor, "text/plain", 6, &len, &self->err));
+	EXPECT_NE(NULL, strstr(self->err.text, "no SHA-256 digest"));
 }
 
 /* Each blob is changed in one byte, is cut, and is missing. */
