@@ -12,11 +12,11 @@
 #include "lib/proof.h"
 #include "lib/signature.h"
 
-enum { OPTION_OUTPUT = 256, OPTION_STATE, OPTION_KEY };
+enum { OPTION_OUTPUT = 'o', OPTION_STATE = 256, OPTION_KEY };
 
 static const struct argp_option options[] = {
 	{ .name = "output", .key = OPTION_OUTPUT, .arg = "BUNDLE",
-	  .doc = "the directory to write; a bundle that is there is replaced" },
+	  .doc = "the directory to write (-o is the same); a bundle that is there is replaced" },
 	{ .name = "state", .key = OPTION_STATE, .arg = "FILE",
 	  .doc = "where numbers that were given out are kept (default: SPEC.lock)" },
 	{ .name = "key", .key = OPTION_KEY, .arg = "FILE",
@@ -193,7 +193,8 @@ static json_t *compile_spec(const struct arguments *arguments, struct error *err
 	json_t *report = NULL;
 
 	snprintf(made, sizeof(made), "%.4000s.new.%d", arguments->output, getpid());
-	if (!read_spec(arguments->spec, &spec, err) &&
+	if (!deployment_put_check(arguments->output, err) &&
+	    !read_spec(arguments->spec, &spec, err) &&
 	    !numbers_load(arguments->state, &spec, &numbers, err))
 		report = compile_to(arguments, &spec, &numbers, made, err);
 	numbers_free(&numbers);

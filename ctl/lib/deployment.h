@@ -147,6 +147,8 @@ struct deployment *deployment_from_json(const json_t *object, struct error *err)
  */
 int __must_check deployment_write(struct deployment *deployment, const char *path,
 				  struct error *err);
+/* Refused if there is something else than a bundle. */
+int __must_check deployment_put_check(const char *path, struct error *err);
 /* Put a bundle that has been made into the place of one that may be there, at once. */
 int __must_check deployment_put(const char *made, const char *path, struct error *err);
 /*

@@ -81,13 +81,20 @@ int deployment_write(struct deployment *deployment, const char *path, struct err
 	return -1;
 }
 
+int deployment_put_check(const char *path, struct error *err)
+{
+	if (access(path, F_OK) || oci_exists(path))
+		return 0;
+	return error_set(err, EEXIST, "%.200s is there and no bundle: choose another name or remove it",
+			 path);
+}
+
 int deployment_put(const char *made, const char *path, struct error *err)
 {
 	bool there = !access(path, F_OK);
 
-	if (there && !oci_exists(path))
-		return error_set(err, EEXIST, "%.200s is there and no bundle: choose another name or remove it",
-				 path);
+	if (deployment_put_check(path, err))
+		return -1;
 	if (renameat2(AT_FDCWD, made, AT_FDCWD, path, there ? RENAME_EXCHANGE : RENAME_NOREPLACE))
 		return error_set(err, errno, "%.200s cannot be written: %s", path,
 				 strerror(errno));
