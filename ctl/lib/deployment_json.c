@@ -352,11 +352,30 @@ static int parse_access(const json_t *list, const char *where,
 	return 0;
 }
 
+/* Of a path, and of nothing else. */
+static int parse_type(const json_t *object, const char *where,
+		      struct deployment_resource *resource, struct error *err)
+{
+	const char *type;
+
+	resource->is_directory = resource->kind == DEPLOYMENT_VOLUME;
+	if (resource->kind != DEPLOYMENT_PATH)
+		return json_object_get(object, "type") ?
+		       field_refuse(where, "type", err, "only a path has one") : 0;
+	type = field_text(object, where, "type", err);
+	if (!type)
+		return -1;
+	resource->is_directory = !strcmp(type, "directory");
+	if (!resource->is_directory && strcmp(type, "file"))
+		return field_refuse(where, "type", err, "'%.80s' is neither directory nor file",
+				    type);
+	return 0;
+}
+
 static int parse_kind(const json_t *object, const char *where,
 		      struct deployment_resource *resource, struct error *err)
 {
 	const char *kind = field_text(object, where, "kind", err);
-	const json_t *type = json_object_get(object, "type");
 	size_t i;
 
 	if (!kind)
@@ -366,10 +385,7 @@ static int parse_kind(const json_t *object, const char *where,
 	if (i == DEPLOYMENT_KINDS)
 		return field_refuse(where, "kind", err, "'%.80s' is no kind of resource", kind);
 	resource->kind = i;
-	resource->is_directory = i == DEPLOYMENT_VOLUME ||
-				 (i == DEPLOYMENT_PATH && json_is_string(type) &&
-				  !strcmp(json_string_value(type), "directory"));
-	return 0;
+	return parse_type(object, where, resource, err);
 }
 
 static int parse_source(const json_t *object, const char *where,

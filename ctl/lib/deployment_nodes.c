@@ -288,6 +288,8 @@ static int check_node(const struct deployment *deployment, const struct deployme
 		return refuse(err, node->path, "has a mode that is not its ACL's");
 	if (node->default_acl.entries && !is_volume)
 		return refuse(err, node->path, "has a default ACL, which only volumes have");
+	if (!node->default_acl.entries && is_volume && node->mode & 070)
+		return refuse(err, node->path, "has no default ACL, so that it depends on umasks who can use what is made in it");
 	return 0;
 }
 

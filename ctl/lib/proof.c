@@ -140,12 +140,15 @@ static bool allows(const struct object *object, const struct subject *subject, u
  */
 static struct acl inherit(const struct acl *from, mode_t *mode)
 {
-	struct acl made = { .entries = calloc(from->nr + 1, sizeof(*made.entries)), .nr = from->nr };
+	struct acl made = {};
 	struct acl_entry *group = NULL, *mask = NULL, *entry;
 	mode_t bits = *mode;
 
+	if (from->entries)
+		made.entries = calloc(from->nr, sizeof(*made.entries));
 	if (!made.entries)
-		return (struct acl){};
+		return made;
+	made.nr = from->nr;
 	memcpy(made.entries, from->entries, from->nr * sizeof(*made.entries));
 	for (entry = made.entries; entry < made.entries + made.nr; entry++) {
 		if (entry->tag == ACL_TAG_OWNER)

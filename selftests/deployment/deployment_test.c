@@ -18,6 +18,8 @@
 #include "lib/proof.h"
 #include "lib/signature.h"
 
+#define RANDOM_CHANGES	4000
+
 /* Every kind of resource and of rights, one set, several, none, a drop box with its owner. */
 static const char spec_text[] =
 	"{ \"name\": \"test\", \"version\": 7,"
@@ -212,6 +214,15 @@ TEST_F(deployment, every_bit_of_an_acl_counts)
 	}
 	EXPECT_LT(80, tried);
 	EXPECT_LT(50, proved);
+	for (i = 0; i < self->deployment->nr_nodes; i++) {
+		struct acl taken = self->deployment->nodes[i].default_acl;
+
+		if (!taken.entries)
+			continue;
+		self->deployment->nodes[i].default_acl = (struct acl){};
+		EXPECT_EQ(-1, judge(self)) { TH_LOG("%s", self->deployment->nodes[i].path); }
+		self->deployment->nodes[i].default_acl = taken;
+	}
 	TH_LOG("%zu bits, %zu of them change what the kernel allows", tried, proved);
 	EXPECT_EQ(0, judge(self));
 }
@@ -377,6 +388,80 @@ TEST_F(deployment, a_mapping_that_is_not_valid_is_refused)
 		}
 		deployment_free(found);
 	}
+}
+
+/*
+ * Mappings with values changed at random: refused, or understood in full.
+ */
+
+static const char *const values[] = {
+	"null", "true", "0", "-1", "1", "65536", "4294967295", "9223372036854775807", "1.5", "\"\"",
+	"\".\"", "\"..\"", "\"a\"", "\"volumes/one\"", "\"0777\"", "\"read\"", "[]", "{}", "[0]",
+	"[\"write\"]", "{\"gid\": 0}", "\"user::rwx,group::rwx,other::rwx\"", "\"directory\"",
+	"\"device\"",
+};
+
+static void set_random(json_t *container, const char *key, size_t index)
+{
+	size_t nr = sizeof(values) / sizeof(values[0]);
+	json_t *value = json_loads(values[rand() % nr], JSON_DECODE_ANY, NULL);
+
+	if (key)
+		json_object_set_new(container, key, value);
+	else
+		json_array_set_new(container, index, value);
+}
+
+/* Changes the *@left-th value below, and is then done. */
+static bool change_nth(json_t *container, size_t *left)
+{
+	json_t *value;
+	const char *key;
+	size_t i;
+	void *next;
+
+	if (json_is_object(container)) {
+		json_object_foreach_safe(container, next, key, value) {
+			if (!(*left)--)
+				return set_random(container, key, 0), true;
+			if (change_nth(value, left))
+				return true;
+		}
+	} else if (json_is_array(container)) {
+		json_array_foreach(container, i, value) {
+			if (!(*left)--)
+				return set_random(container, NULL, i), true;
+			if (change_nth(value, left))
+				return true;
+		}
+	}
+	return false;
+}
+
+TEST_F(deployment, a_mapping_changed_at_random_does_no_harm)
+{
+	autojson json_t *good = deployment_to_json(self->deployment);
+	size_t accepted = 0, i, left = SIZE_MAX, nr;
+
+	change_nth(good, &left);
+	nr = SIZE_MAX - left;
+	srand(20261124);
+	for (i = 0; i < RANDOM_CHANGES; i++) {
+		autojson json_t *mapping = json_deep_copy(good), *again = NULL;
+		autodeployment struct deployment *found = NULL;
+
+		left = rand() % nr;
+		change_nth(mapping, &left);
+		found = deployment_from_json(mapping, &self->err);
+		if (!found)
+			continue;
+		accepted++;
+		again = deployment_to_json(found);
+		EXPECT_TRUE(json_equal(mapping, again));
+	}
+	EXPECT_LT(0, accepted);
+	EXPECT_LT(accepted, RANDOM_CHANGES / 4);
+	TH_LOG("%zu of %d were understood", accepted, RANDOM_CHANGES);
 }
 
 /* A manifest in place of the bundle's. */
