@@ -303,7 +303,7 @@ int signature_add(const char *bundle, const char *path, struct error *err)
  * Checking.
  */
 
-/* The trusted keys of a directory. */
+/* The trusted keys: those of a directory, or one file. */
 struct keys {
 	struct key *list;
 	size_t nr;
@@ -327,17 +327,14 @@ static bool has_suffix(const char *name, const char *suffix)
 	return len > tail && !strcmp(name + len - tail, suffix);
 }
 
-static int load_trusted(struct keys *keys, const char *directory, const char *name,
-			struct error *err)
+static int load_trusted(struct keys *keys, const char *path, struct error *err)
 {
 	struct key *list = realloc(keys->list, (keys->nr + 1) * sizeof(*list));
-	char path[PATH_MAX];
 
 	if (!list)
 		return error_set(err, ENOMEM, "out of memory");
 	keys->list = list;
 	list[keys->nr] = (struct key){};
-	snprintf(path, sizeof(path), "%.3800s/%s", directory, name);
 	return load(&list[keys->nr++], path, err);
 }
 
@@ -345,14 +342,20 @@ static int load_all(struct keys *keys, const char *directory, struct error *err)
 {
 	autoclosedir DIR *files = opendir(directory);
 	struct dirent *entry;
+	char path[PATH_MAX];
 
+	if (!files && errno == ENOTDIR)
+		return load_trusted(keys, directory, err);
 	if (!files && errno != ENOENT)
 		return error_set(err, errno, "%.200s cannot be read: %s", directory,
 				 strerror(errno));
-	while (files && (entry = readdir(files)))
-		if (entry->d_name[0] != '.' && has_suffix(entry->d_name, ".pub") &&
-		    load_trusted(keys, directory, entry->d_name, err))
+	while (files && (entry = readdir(files))) {
+		if (entry->d_name[0] == '.' || !has_suffix(entry->d_name, ".pub"))
+			continue;
+		snprintf(path, sizeof(path), "%.3800s/%s", directory, entry->d_name);
+		if (load_trusted(keys, path, err))
 			return -1;
+	}
 	if (keys->nr)
 		return 0;
 	return error_set(err, ENOKEY, "no key is trusted: put the public keys of those who may deploy into %.200s, named *.pub",

@@ -23,8 +23,8 @@ json_t *signature_key_describe(const char *path, struct error *err);
 int __must_check signature_add(const char *bundle, const char *key, struct error *err);
 
 /*
- * Is there a valid signature over @digest by one of the keys in the directory @keys (NULL:
- * SIGNATURE_KEYS)? Fills in whose; refused if there is none.
+ * Is there a valid signature over @digest by one of the keys in the directory @keys, or by
+ * that in the file @keys (NULL: SIGNATURE_KEYS)? Fills in whose; refused if there is none.
  */
 int __must_check signature_check(const char *bundle, const char *digest, const char *keys,
 				 char id[SIGNATURE_KEY_ID_SIZE], struct error *err);
