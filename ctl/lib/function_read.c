@@ -78,7 +78,13 @@ static int read_code(const json_t *value, const char *key, void *data, struct er
 	if (!json_is_array(value) || !json_array_size(value))
 		return error_set(err, EINVAL, "%s is neither FILE:HANDLER nor a list: give \"store.py:handler\", or the words of a command",
 				 key);
-	return texts_read(value, key, false, &function->command, err);
+	if (texts_read(value, key, false, &function->command, err))
+		return -1;
+	/* As shells have it; one file has one name. */
+	if (!strncmp(function->command[0], "./", 2))
+		memmove(function->command[0], function->command[0] + 2,
+			strlen(function->command[0]) - 1);
+	return 0;
 }
 
 static int read_owner(const json_t *value, const char *key, void *data, struct error *err)

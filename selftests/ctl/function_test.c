@@ -2,11 +2,18 @@
 /* Manifests of functions: what is refused and by which sentence, and what they mean. */
 #include "../lib/harness.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/cleanup.h"
 #include "lib/function.h"
+#include "lib/function_code.h"
 #include "lib/function_field.h"
+#include "lib/function_group.h"
+#include "lib/name.h"
 
 #define LEAST	"\"name\": \"store\", \"runtime\": \"python\", \"code\": \"store.py:handler\""
 #define PROGRAM	"\"name\": \"store\", \"runtime\": \"command\", \"code\": [\"./x\", \"-v\"]"
@@ -49,7 +56,8 @@ static const struct {
 	{ "{\"name\": \"a\", \"runtime\": \"command\", \"code\": [\"../x\"]}", "code[0] is '../x'" },
 	{ "{\"name\": \"a\", \"runtime\": \"command\", \"code\": [\"x\", 1]}", "code[1] is a number" },
 	{ "{\"name\": \"a\", \"runtime\": \"command\", \"code\": [\"x\", \"\"]}", "code[1] is empty" },
-	{ "{" PROGRAM ", \"warm\": [\"e.json\"]}", "code[0] is './x'" },
+	{ "{" PROGRAM ", \"warm\": [\"e.json\"]}", "warm is for runtime python, not command" },
+	{ "{\"name\": \"a\", \"runtime\": \"command\", \"code\": [\"./\"]}", "code[0] is ''" },
 	{ "{" SHELL ", \"warm\": [\"e.json\"]}", "warm is for runtime python, not bootstrap" },
 	{ "{" SHELL ", \"base\": \"b.py\"}", "base is for runtime python" },
 	{ "{" SHELL ", \"checkpoint_on_stdin\": true}", "checkpoint_on_stdin is for runtime command" },
@@ -251,6 +259,298 @@ TEST(overrides)
 	ASSERT_EQ(0, function_override("198.18.0.0/16:*=block", &override, &err));
 	EXPECT_EQ(REDIRECT_BLOCK, override.policy);
 	EXPECT_EQ(0, override.nr_handlers);
+}
+
+/*
+ * Groups: each case is two functions that differ in these members from one that is all default,
+ * but for their names.
+ */
+#define SAME	"\"runtime\": \"python\", \"code\": \"store.py:handler\""
+
+static const struct {
+	const char *a, *b;
+	const char *digest_a, *digest_b;
+	enum function_rule rule;
+	bool pages;		/* stored once */
+} pairs[] = {
+	{ "", "", "1", "1", FUNCTION_TOGETHER, true },
+	/* What does not count. */
+	{ ", \"timeout\": 1", ", \"timeout\": 2", "1", "1", FUNCTION_TOGETHER, true },
+	{ ", \"memory\": 64", "", "1", "1", FUNCTION_TOGETHER, true },
+	{ ", \"priority\": 9, \"reuse\": \"keep\"", "", "1", "1", FUNCTION_TOGETHER, true },
+	{ ", \"devices\": {\"tokens\": [\"a\"]}", "", "1", "1", FUNCTION_TOGETHER, true },
+	{ ", \"triggers\": [{\"topic\": \"a\"}]", "", "1", "1", FUNCTION_TOGETHER, true },
+	{ ", \"concurrency\": {\"max\": 1}", "", "1", "1", FUNCTION_TOGETHER, true },
+	/* The order of what is a set. */
+	{ ", \"grants\": [\"a\", \"b\"]", ", \"grants\": [\"b\", \"a\", \"a\"]", "1", "1",
+	  FUNCTION_TOGETHER, true },
+	{ ", \"environment\": {\"A\": \"1\", \"B\": \"2\"}",
+	  ", \"environment\": {\"B\": \"2\", \"A\": \"1\"}", "1", "1", FUNCTION_TOGETHER, true },
+	/* What does. */
+	{ ", \"owner\": 1001", ", \"owner\": 1002", "1", "1", FUNCTION_OWNER, false },
+	{ ", \"trust_domain\": \"a\"", "", "1", "1", FUNCTION_DOMAIN, true },
+	{ ", \"share\": false", "", "1", "1", FUNCTION_ALONE, true },
+	{ "", ", \"share\": false", "1", "1", FUNCTION_ALONE, true },
+	{ ", \"share\": false", ", \"share\": false", "1", "1", FUNCTION_ALONE, true },
+	{ "", "", "1", "2", FUNCTION_CODE_DIFFERS, true },
+	{ ", \"environment\": {\"A\": \"1\"}", "", "1", "1", FUNCTION_ENVIRONMENT, true },
+	{ ", \"environment\": {\"A\": \"1\"}", ", \"environment\": {\"A\": \"2\"}", "1", "1",
+	  FUNCTION_ENVIRONMENT, true },
+	{ ", \"overrides\": [\"198.18.0.5:80=127.0.0.1:80\"]", "", "1", "1", FUNCTION_OVERRIDES, true },
+	{ ", \"libraries\": [\"a=/b\"]", ", \"libraries\": [\"a=/c\"]", "1", "1",
+	  FUNCTION_LIBRARIES, true },
+	{ ", \"grants\": [\"a\"]", ", \"grants\": [\"a\", \"b\"]", "1", "1", FUNCTION_GRANTS, true },
+	/* A text must not run into the next one. */
+	{ ", \"grants\": [\"ab\", \"c\"]", ", \"grants\": [\"a\", \"bc\"]", "1", "1",
+	  FUNCTION_GRANTS, true },
+	/* The first rule is the one that is told. */
+	{ ", \"owner\": 1001, \"share\": false", ", \"grants\": [\"a\"]", "1", "2", FUNCTION_OWNER,
+	  false },
+	{ ", \"trust_domain\": \"a\", \"grants\": [\"b\"]", "", "1", "2", FUNCTION_DOMAIN, true },
+};
+
+static void make(const char *name, const char *members, const char *digest,
+		 struct function *function)
+{
+	char text[512];
+	struct error err;
+
+	snprintf(text, sizeof(text), "{\"name\": \"%s\", " SAME "%s}", name, members);
+	if (parse(text, function, &err))
+		ksft_exit_fail_msg("%s: %s\n", text, err.text);
+	snprintf(function->digest, sizeof(function->digest), "%s", digest);
+}
+
+static bool one_group(const struct function *a, const struct function *b)
+{
+	char first[IMAGE_NAME_MAX + 1], second[IMAGE_NAME_MAX + 1];
+
+	function_group_name(a, first);
+	function_group_name(b, second);
+	return !strcmp(first, second);
+}
+
+TEST(groups)
+{
+	struct function a, b;
+	size_t i;
+
+	for (i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
+		make("a", pairs[i].a, pairs[i].digest_a, &a);
+		make("b", pairs[i].b, pairs[i].digest_b, &b);
+		EXPECT_EQ(pairs[i].rule, function_apart(&a, &b)) {
+			TH_LOG("%s and %s", pairs[i].a, pairs[i].b);
+		}
+		EXPECT_EQ(pairs[i].rule, function_apart(&b, &a));
+		EXPECT_EQ(pairs[i].rule == FUNCTION_TOGETHER, one_group(&a, &b)) {
+			TH_LOG("%s and %s", pairs[i].a, pairs[i].b);
+		}
+		EXPECT_EQ(pairs[i].pages, function_pages_meet(&a, &b));
+		EXPECT_EQ(FUNCTION_TOGETHER, function_apart(&a, &a));
+		function_free(&a);
+		function_free(&b);
+	}
+}
+
+TEST(runtimes_are_apart)
+{
+	struct function a, b;
+	struct error err;
+
+	ASSERT_EQ(0, parse("{" PROGRAM "}", &a, &err));
+	EXPECT_STREQ("x", a.command[0]);
+	ASSERT_EQ(0, parse("{" SHELL "}", &b, &err));
+	EXPECT_EQ(FUNCTION_RUNTIME, function_apart(&a, &b));
+	EXPECT_FALSE(one_group(&a, &b));
+	EXPECT_FALSE(function_pages_meet(&a, &b));
+	function_free(&a);
+	function_free(&b);
+}
+
+/* An ordinary task has no image whose pages could be those of another. */
+TEST(ordinary_tasks_share_no_pages)
+{
+	struct function a, b;
+
+	make("a", "", "1", &a);
+	make("b", "", "2", &b);
+	EXPECT_TRUE(function_pages_meet(&a, &b));
+	b.mode = FUNCTION_ORDINARY;
+	EXPECT_FALSE(function_pages_meet(&a, &b));
+	function_free(&a);
+	function_free(&b);
+}
+
+TEST(names_of_groups)
+{
+	static const struct {
+		const char *code, *stem;
+	} codes[] = {
+		{ "store.py:handler", "store-" }, { "lib/a.b.py:h", "a-" }, { "x y.py:h", "x_y-" },
+		{ ".py:h", "_py-" }, { "-x.py:h", "f-" }, { "\u00e4.py:h", "__-" },
+		{ "a123456789012345678901234567890123456789.py:h", "a1234567890123456789012345678901-" },
+	};
+	char text[256], name[IMAGE_NAME_MAX + 1];
+	struct function function;
+	struct error err;
+	size_t i;
+
+	for (i = 0; i < sizeof(codes) / sizeof(*codes); i++) {
+		snprintf(text, sizeof(text), "{\"name\": \"a\", \"runtime\": \"python\", \"code\": \"%s\"}",
+			 codes[i].code);
+		ASSERT_EQ(0, parse(text, &function, &err)) { TH_LOG("%s", err.text); }
+		function_group_name(&function, name);
+		EXPECT_EQ(0, strncmp(name, codes[i].stem, strlen(codes[i].stem))) { TH_LOG("%s", name); }
+		EXPECT_EQ(strlen(codes[i].stem) + 24, strlen(name)) { TH_LOG("%s", name); }
+		EXPECT_EQ(0, name_check("a group", name, &err)) { TH_LOG("%s", name); }
+		function_free(&function);
+	}
+}
+
+TEST(reasons)
+{
+	static const char *const said[] = {
+		"a is in group store-", "shares the group with b: code, runtime, owner",
+		"does not share the group with c: they have different code",
+		"But in the module's store pages that its image and that of c have alike",
+		"does not share the group with d: they have different owners",
+	};
+	struct function all[4];
+	autojson json_t *why = NULL;
+	autofree char *text = NULL;
+	size_t i;
+
+	make("a", "", "1", &all[0]);
+	make("b", "", "1", &all[1]);
+	make("c", "", "2", &all[2]);
+	make("d", ", \"owner\": 1001", "1", &all[3]);
+	why = function_why(&all[0], all, 4);
+	text = json_dumps(why, 0);
+	for (i = 0; i < sizeof(said) / sizeof(*said); i++)
+		EXPECT_NE(NULL, strstr(text, said[i])) { TH_LOG("%s: %s", said[i], text); }
+	EXPECT_EQ(NULL, strstr(text, "with a"));
+	EXPECT_EQ(NULL, strstr(text, "that of d"));
+	for (i = 0; i < 4; i++)
+		function_free(&all[i]);
+}
+
+/*
+ * Files and their digest.
+ */
+
+FIXTURE(code) {
+	char directory[64];
+	struct function function;
+};
+
+static void put(const char *directory, const char *name, const char *content)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	file = fopen(path, "w");
+	if (!file || fputs(content, file) < 0 || fclose(file))
+		ksft_exit_fail_msg("%s cannot be written\n", path);
+}
+
+FIXTURE_SETUP(code)
+{
+	char path[128];
+
+	strcpy(self->directory, "/tmp/function_test.XXXXXX");
+	ASSERT_NE(NULL, mkdtemp(self->directory));
+	snprintf(path, sizeof(path), "%s/lib", self->directory);
+	ASSERT_EQ(0, mkdir(path, 0755));
+	put(self->directory, "store.py", "1");
+	put(self->directory, "lib/base.py", "2");
+	put(self->directory, "event.json", "{}");
+	put(self->directory, "other.txt", "3");
+	put(self->directory, ".hidden", "4");
+	put(self->directory, "function.json", "{" LEAST ", \"warm\": [\"event.json\"], "
+	    "\"base\": \"lib/base.py\"}");
+}
+
+FIXTURE_TEARDOWN(code)
+{
+	char command[128];
+
+	function_free(&self->function);
+	snprintf(command, sizeof(command), "rm -r %s", self->directory);
+	ASSERT_EQ(0, system(command));
+}
+
+TEST_F(code, files)
+{
+	char path[128];
+	struct error err;
+	char **files;
+
+	ASSERT_EQ(0, function_read(self->directory, &self->function, &err)) { TH_LOG("%s", err.text); }
+	files = function_files(&self->function, &err);
+	ASSERT_NE(NULL, files) { TH_LOG("%s", err.text); }
+	ASSERT_EQ(4, texts_count(files));
+	EXPECT_STREQ("event.json", files[0]);
+	EXPECT_STREQ("lib/base.py", files[1]);
+	EXPECT_STREQ("other.txt", files[2]);
+	EXPECT_STREQ("store.py", files[3]);
+	texts_free(files);
+	function_free(&self->function);
+	/* By the name of the manifest: what it names, and no more. */
+	snprintf(path, sizeof(path), "%s/function.json", self->directory);
+	ASSERT_EQ(0, function_read(path, &self->function, &err));
+	files = function_files(&self->function, &err);
+	ASSERT_NE(NULL, files) { TH_LOG("%s", err.text); }
+	EXPECT_EQ(3, texts_count(files));
+	texts_free(files);
+}
+
+TEST_F(code, digest)
+{
+	char first[FUNCTION_DIGEST_SIZE], path[128];
+	struct error err;
+
+	ASSERT_EQ(0, function_read(self->directory, &self->function, &err));
+	ASSERT_EQ(0, function_digest(&self->function, &err)) { TH_LOG("%s", err.text); }
+	EXPECT_EQ(64, strlen(self->function.digest));
+	strcpy(first, self->function.digest);
+	/* The manifest and what is hidden do not count. */
+	put(self->directory, ".hidden", "5");
+	put(self->directory, "function.json", "{}");
+	ASSERT_EQ(0, function_digest(&self->function, &err));
+	EXPECT_STREQ(first, self->function.digest);
+	put(self->directory, "other.txt", "4");
+	ASSERT_EQ(0, function_digest(&self->function, &err));
+	EXPECT_STRNE(first, self->function.digest);
+	put(self->directory, "other.txt", "3");
+	snprintf(path, sizeof(path), "%s/other.txt", self->directory);
+	ASSERT_EQ(0, chmod(path, 0755));
+	ASSERT_EQ(0, function_digest(&self->function, &err));
+	EXPECT_STRNE(first, self->function.digest);
+	ASSERT_EQ(0, chmod(path, 0644));
+	ASSERT_EQ(0, function_digest(&self->function, &err));
+	EXPECT_STREQ(first, self->function.digest);
+	free(self->function.handler);
+	self->function.handler = strdup("other");
+	ASSERT_EQ(0, function_digest(&self->function, &err));
+	EXPECT_STRNE(first, self->function.digest);
+}
+
+TEST_F(code, refusals)
+{
+	char path[128];
+	struct error err;
+
+	ASSERT_EQ(0, function_read(self->directory, &self->function, &err));
+	snprintf(path, sizeof(path), "%s/link", self->directory);
+	ASSERT_EQ(0, symlink("/etc/passwd", path));
+	EXPECT_EQ(-1, function_digest(&self->function, &err));
+	EXPECT_NE(NULL, strstr(err.text, "/link is neither file nor directory")) { TH_LOG("%s", err.text); }
+	ASSERT_EQ(0, unlink(path));
+	snprintf(path, sizeof(path), "%s/event.json", self->directory);
+	ASSERT_EQ(0, unlink(path));
+	EXPECT_EQ(-1, function_digest(&self->function, &err));
+	EXPECT_NE(NULL, strstr(err.text, "event.json, which the manifest names")) { TH_LOG("%s", err.text); }
 }
 
 TEST_HARNESS_MAIN
