@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "lib/devices.h"
 #include "lib/function.h"
 
 /* What of the words before the last one matters. */
@@ -108,6 +109,18 @@ static int print_function(const struct function *function, void *prefix)
 	return 0;
 }
 
+static void print_devices(const char *prefix, struct error *ignored)
+{
+	struct devices devices;
+	size_t i;
+
+	if (devices_read(&devices, ignored))
+		return;
+	for (i = 0; i < devices.nr; i++)
+		print(devices.list[i].name, prefix);
+	devices_free(&devices);
+}
+
 static bool is_kind(const char *kind, size_t len, const char *word)
 {
 	return len == strlen(word) && !strncmp(kind, word, len);
@@ -121,6 +134,8 @@ static void print_names(const struct line *line, const char *kind, size_t len, c
 
 	if (is_kind(kind, len, "FUNCTION"))
 		(void)!function_each(print_function, prefix, &ignored);
+	else if (is_kind(kind, len, "DEVICE"))
+		print_devices(prefix, &ignored);
 	backend = backend_find(line->backend, &ignored);
 	if (!backend)
 		return;
