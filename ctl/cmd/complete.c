@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "lib/devices.h"
+#include "lib/function.h"
 
 /* What of the words before the last one matters. */
 struct line {
@@ -101,18 +103,45 @@ static int print_image(const struct image_info *info, void *prefix)
 	return 0;
 }
 
+static int print_function(const struct function *function, void *prefix)
+{
+	print(function->name, prefix);
+	return 0;
+}
+
+static void print_devices(const char *prefix, struct error *ignored)
+{
+	struct devices devices;
+	size_t i;
+
+	if (devices_read(&devices, ignored))
+		return;
+	for (i = 0; i < devices.nr; i++)
+		print(devices.list[i].name, prefix);
+	devices_free(&devices);
+}
+
+static bool is_kind(const char *kind, size_t len, const char *word)
+{
+	return len == strlen(word) && !strncmp(kind, word, len);
+}
+
 /* Without the right to ask there are no candidates, and no message into the line. */
 static void print_names(const struct line *line, const char *kind, size_t len, char *prefix)
 {
 	const struct backend *backend;
 	struct error ignored;
 
+	if (is_kind(kind, len, "FUNCTION"))
+		(void)!function_each(print_function, prefix, &ignored);
+	else if (is_kind(kind, len, "DEVICE"))
+		print_devices(prefix, &ignored);
 	backend = backend_find(line->backend, &ignored);
 	if (!backend)
 		return;
-	if (len == 5 && !strncmp(kind, "IMAGE", len))
+	if (is_kind(kind, len, "IMAGE"))
 		(void)!backend->image_each(print_image, prefix, &ignored);
-	else if (len == 5 && !strncmp(kind, "GROUP", len))
+	else if (is_kind(kind, len, "GROUP"))
 		(void)!backend->group_each(print_group, prefix, &ignored);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Images, groups and tasks as JSON. */
 #include "describe.h"
+#include "lib/devices.h"
 #include "lib/usage.h"
 #include "lib/user.h"
 
@@ -79,5 +80,29 @@ json_t *describe_task_usage(const struct context *ctx, const struct task_info *i
 		return NULL;
 	object = describe_task(info);
 	usage_describe(object, &usage);
+	return object;
+}
+
+/* "a, b" of both lists, for the table; "-" would be an empty cell's. */
+static json_t *joined(const json_t *functions, const json_t *groups)
+{
+	const json_t *lists[] = { functions, groups };
+	char text[512] = "";
+	size_t len = 0, i, j;
+
+	for (i = 0; i < 2; i++)
+		for (j = 0; j < json_array_size(lists[i]) && len < sizeof(text); j++)
+			len += snprintf(text + len, sizeof(text) - len, "%s%s", len ? ", " : "",
+					json_string_value(json_array_get(lists[i], j)));
+	return len ? json_string(text) : json_null();
+}
+
+json_t *describe_device(const struct known_device *device)
+{
+	json_t *object = known_device_json(device);
+
+	json_object_set_new(object, "has_token", json_boolean(device->token[0]));
+	json_object_set_new(object, "may", joined(json_object_get(object, "functions"),
+						  json_object_get(object, "groups")));
 	return object;
 }

@@ -14,4 +14,7 @@ json_t *describe_task_usage(const struct context *ctx, const struct task_info *i
 			    struct error *err);
 json_t *describe_task(const struct task_info *info);
 
+struct known_device;
+json_t *describe_device(const struct known_device *device);
+
 #endif /* COPPICE_DESCRIBE_H */

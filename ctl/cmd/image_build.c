@@ -9,6 +9,7 @@
 #include "image_again.h"
 #include "lib/build.h"
 #include "lib/cleanup.h"
+#include "lib/function.h"
 #include "lib/library.h"
 #include "lib/name.h"
 #include "lib/paths.h"
@@ -47,9 +48,9 @@ static const struct argp_option options[] = {
 	{ .name = "checkpoint-on", .key = OPTION_CHECKPOINT, .arg = "stdin",
 	  .doc = "for a program that links nothing of ours: checkpoint when it first reads "
 		 "standard input" },
-	{ .name = "override", .key = OPTION_OVERRIDE, .arg = "ENDPOINT=HANDLER",
-	  .doc = "send the template's connections to ENDPOINT to a local HANDLER; may be "
-		 "repeated" },
+	{ .name = "override", .key = OPTION_OVERRIDE, .arg = "ENDPOINT=HANDLER[,POLICY]",
+	  .doc = "send the template's connections to ENDPOINT to a local HANDLER, or with =block nowhere; may "
+		 "be repeated" },
 	{ .name = "library", .key = OPTION_LIBRARY, .arg = "PROVIDER=LOCAL",
 	  .doc = "lay a local library over the provider's for the template and the image's tasks, as "
 		 "override add does for a group; may be repeated" },
@@ -84,28 +85,15 @@ struct arguments {
 	uint64_t timeout;
 };
 
-/* "ENDPOINT=HANDLER": neither has an equals sign. */
-static int add_override(struct arguments *arguments, char *text, struct error *err)
+static int add_override(struct arguments *arguments, const char *text, struct error *err)
 {
 	struct override *override = &arguments->overrides[arguments->nr_overrides];
-	char *equals = strchr(text, '=');
-	int ret;
 
 	if (arguments->nr_overrides == sizeof(arguments->overrides) / sizeof(*override))
 		return error_usage(err, "there are more than %zu overrides",
 				   arguments->nr_overrides);
-	if (!equals)
-		return error_usage(err, "'%.80s' is no override: give ENDPOINT=HANDLER, like 198.18.0.5:80=127.0.0.1:8080",
-				   text);
-	*equals = '\0';
-	ret = overrides_parse(text, override, err) ||
-	      handler_parse(equals + 1, &override->handlers[0].address, err) ? -1 : 0;
-	*equals = '=';
-	override->nr_handlers = 1;
-	if (!ret)
-		ret = overrides_check(override, err);
 	arguments->nr_overrides++;
-	return ret;
+	return function_override(text, override, err);
 }
 
 static int add_word(const char **words, size_t *nr, const char *word, struct error *err)
@@ -542,7 +530,7 @@ const struct command cmd_image_build = {
 	.object = "image",
 	.verb = "build",
 	.args = "NAME [--owner USER] [--python FILE:HANDLER] [--base FILE] "
-		"[--warm EVENT.json]… [--checkpoint-on stdin] [--override ENDPOINT=HANDLER]… "
+		"[--warm EVENT.json]… [--checkpoint-on stdin] [--override ENDPOINT=HANDLER[,POLICY]]… "
 		"[--library PROVIDER=LOCAL]… [--trust-ca] "
 		"[--layout owner|fresh] [--output FILE] [--timeout SECONDS] [--elf FILE]… "
 		"[-- TEMPLATE…]",

@@ -34,7 +34,7 @@ struct group_info {
 	char cgroup[256];	/* below the cgroup v2 mount, "/coppice/NAME" */
 	char reshare[POLICY_SIZE];
 	uint32_t max_tasks;	/* 0: no limit */
-	bool adopt;		/* processes that appear in the cgroup */
+	bool adopt;		/* ordinary processes that appear in the cgroup; memfd: no image */
 	/* statistics */
 	uint32_t tasks;
 	uint64_t entered, forked, faults, mapped_ahead, copied_ahead;

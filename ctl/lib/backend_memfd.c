@@ -93,6 +93,7 @@ static struct group_info group_record(const char *name, const json_t *json)
 		.id = number(json, "id"),
 		.owner = number(json, "owner"),
 		.max_tasks = number(json, "max_tasks"),
+		.adopt = json_is_true(json_object_get(json, "adopt")),
 	};
 
 	snprintf(info.name, sizeof(info.name), "%s", name);
@@ -104,10 +105,10 @@ static struct group_info group_record(const char *name, const json_t *json)
 
 static json_t *group_json(const struct group_info *info)
 {
-	return json_pack("{s:I, s:I, s:I, s:s, s:s, s:s}",
+	return json_pack("{s:I, s:I, s:I, s:s, s:s, s:s, s:b}",
 			 "id", (json_int_t)info->id, "owner", (json_int_t)info->owner,
 			 "max_tasks", (json_int_t)info->max_tasks, "image", info->image,
-			 "cgroup", info->cgroup, "reshare", info->reshare);
+			 "cgroup", info->cgroup, "reshare", info->reshare, "adopt", info->adopt);
 }
 
 /*
@@ -335,17 +336,25 @@ static int refuse_existing_group(const char *name, struct error *err)
 	return err->code == ENOENT ? 0 : -1;
 }
 
+/* Nothing enters the image of a group of ordinary processes, and there is none to adopt them with. */
+static int check_image(const struct group_info *group, struct error *err)
+{
+	struct record record;
+
+	if (group->adopt)
+		return 0;
+	return find_image(group->image, &record, err) ? -1 :
+		check_owner(&record.info, group->owner, err);
+}
+
 static int group_add(const struct group_info *group, struct error *err)
 {
 	autoclose int lock = state_lock(err);
 	struct group_info info = *group;
 	autojson json_t *json = NULL;
-	struct record record;
 
 	if (lock < 0 || name_check("a group", group->name, err) ||
-	    refuse_existing_group(group->name, err) ||
-	    find_image(group->image, &record, err) ||
-	    check_owner(&record.info, group->owner, err) ||
+	    refuse_existing_group(group->name, err) || check_image(group, err) ||
 	    state_next_id(lock, &info.id, err))
 		return -1;
 	json = group_json(&info);

@@ -41,7 +41,7 @@ static int lock_cgroup(struct site *site, const char *name, struct error *err)
 		return 0;
 	close(site->fd);
 	site->fd = -1;
-	return error_set(err, EBUSY, "an image %s is being built already: wait for that build, or choose another name",
+	return error_set(err, EALREADY, "an image %s is being built already: wait for that build, or choose another name",
 			 name);
 }
 

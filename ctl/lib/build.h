@@ -31,6 +31,7 @@ struct build {
 /*
  * Run the template and capture it. When this returns, the template, its cgroup and its
  * overrides are gone; what a killed controller leaves of them is found by build_abandoned().
+ * EBUSY in err, and nothing else: the template has something that no image can carry.
  */
 int __must_check build_image(const struct build *build, struct image *image,
 			     struct error *err);

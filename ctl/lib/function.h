@@ -113,6 +113,14 @@ int __must_check function_override(const char *text, struct override *override,
 int __must_check function_digest(struct function *function, struct error *err);
 
 /*
+ * What a process of it runs and has, also as a template: lists that texts_free() of
+ * function_field.h frees, or NULL. Python runs with the path of path_python() and its base in
+ * COPPICE_ENV_BASE, as `image build` does it.
+ */
+char **function_words(const struct function *function);
+char **function_variables(const struct function *function);
+
+/*
  * Those that are deployed. ->directory is then the deployed code.
  */
 int __must_check function_get(const char *name, struct function *function, struct error *err);

@@ -96,12 +96,22 @@ static int add_all_named(struct listing *listing, struct error *err)
 	return 0;
 }
 
+/* "function.json", "orders.function.json": of several functions with one code, say. */
+static bool is_manifest(const char *name)
+{
+	size_t len = strlen(name), end = strlen(FUNCTION_MANIFEST);
+
+	if (len < end || strcmp(name + len - end, FUNCTION_MANIFEST))
+		return false;
+	return len == end || name[len - end - 1] == '.';
+}
+
 static bool is_left_out(const FTSENT *entry)
 {
 	if (entry->fts_level == FTS_ROOTLEVEL)
 		return false;
 	return entry->fts_name[0] == '.' || !strcmp(entry->fts_name, "__pycache__") ||
-	       (entry->fts_level == 1 && !strcmp(entry->fts_name, FUNCTION_MANIFEST));
+	       (entry->fts_level == 1 && is_manifest(entry->fts_name));
 }
 
 static int add_entry(struct listing *listing, const FTSENT *entry, struct error *err)

@@ -8,7 +8,7 @@
 #include "function.h"
 
 /*
- * Relative paths of all files, sorted: the directory's, without hidden ones, manifest and
+ * Relative paths of all files, sorted: the directory's, without hidden ones, manifests and
  * what interpreters cache, or those that the manifest names. Each is there and a regular file.
  */
 char **function_files(const struct function *function, struct error *err);

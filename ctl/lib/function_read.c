@@ -345,44 +345,49 @@ static int check_code(const struct function *function, struct error *err)
 	return 0;
 }
 
-static int split_override(const char *text, char *copy, char **handler, char **policy,
-			  struct error *err)
+/* A path may have a comma; what is no policy there is part of it. */
+static const char *policy_in(const char *handler)
 {
-	char *comma;
+	const char *comma = strrchr(handler, ',');
+	size_t i;
 
-	*handler = strchr(copy, '=');
-	*policy = NULL;
-	if (!*handler || *handler == copy || !(*handler)[1])
-		return error_set(err, EINVAL, "'%.80s' is no override: give ENDPOINT=HANDLER[,POLICY], like 198.18.0.5:80=127.0.0.1:8080, or ENDPOINT=block",
-				 text);
-	*(*handler)++ = '\0';
-	comma = strrchr(*handler, ',');
-	if (comma) {
-		*comma = '\0';
-		*policy = comma + 1;
+	for (i = 0; comma && i < NR_REDIRECT_POLICIES; i++)
+		if (!strcmp(comma + 1, redirect_policies[i]))
+			return comma;
+	return strncmp(handler, "unix:", 5) ? comma : NULL;
+}
+
+static int add_handler(const char *text, struct override *override, struct error *err)
+{
+	const char *comma = policy_in(text);
+	char handler[REDIRECT_TEXT_MAX];
+
+	if (!strcmp(text, redirect_policies[REDIRECT_BLOCK])) {
+		override->policy = REDIRECT_BLOCK;
+		return 0;
 	}
-	return 0;
+	if (comma && policy_of_override(comma + 1, &override->policy, err))
+		return -1;
+	snprintf(handler, sizeof(handler), "%.*s",
+		 comma ? (int)(comma - text) : (int)sizeof(handler) - 1, text);
+	override->nr_handlers = 1;
+	override->handlers[0].weight = 1;
+	return handler_parse(handler, &override->handlers[0].address, err);
 }
 
 int function_override(const char *text, struct override *override, struct error *err)
 {
-	autofree char *copy = strdup(text);
-	char *handler, *policy;
+	const char *equals = strchr(text, '=');
+	autofree char *endpoint = NULL;
 
-	if (!copy)
-		return error_set(err, ENOMEM, "out of memory");
 	*override = (struct override) {};
-	if (split_override(text, copy, &handler, &policy, err) ||
-	    overrides_parse(copy, override, err) ||
-	    (policy && policy_of_override(policy, &override->policy, err)))
-		return -1;
-	if (!policy && !strcmp(handler, redirect_policies[REDIRECT_BLOCK])) {
-		override->policy = REDIRECT_BLOCK;
-		return overrides_check(override, err);
-	}
-	override->nr_handlers = 1;
-	override->handlers[0].weight = 1;
-	if (handler_parse(handler, &override->handlers[0].address, err))
+	if (!equals || equals == text || !equals[1])
+		return error_usage(err, "'%.80s' is no override: give ENDPOINT=HANDLER[,POLICY], like 198.18.0.5:80=127.0.0.1:8080, or ENDPOINT=block",
+				   text);
+	endpoint = strndup(text, equals - text);
+	if (!endpoint)
+		return error_set(err, ENOMEM, "out of memory");
+	if (overrides_parse(endpoint, override, err) || add_handler(equals + 1, override, err))
 		return -1;
 	return overrides_check(override, err);
 }

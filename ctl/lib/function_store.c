@@ -23,7 +23,7 @@ static void make_path(const char *name, const char *file, char path[PATH_MAX])
 
 int function_lock(struct error *err)
 {
-	if (file_make_directory(FUNCTION_DIRECTORY, 0755, err))
+	if (file_make_directory(STATE_DIRECTORY, 0755, err))
 		return -1;
 	/* Beside the directory, which goes with the last function. */
 	return file_lock(STATE_DIRECTORY "/functions.lock", err);

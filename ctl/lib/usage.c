@@ -75,6 +75,9 @@ int usage_saved(const struct backend *backend, const struct group_info *group,
 {
 	struct image_info image;
 
+	*saved = 0;
+	if (group->adopt && !backend->adopt)
+		return 0;
 	if (backend->image_get(group->image, &image, err))
 		return -1;
 	*saved = (int64_t)usage->shared - (int64_t)(image.pages * sysconf(_SC_PAGESIZE));

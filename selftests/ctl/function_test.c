@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/devices.h"
 #include "lib/function.h"
 #include "lib/function_code.h"
 #include "lib/function_field.h"
@@ -551,6 +552,136 @@ TEST_F(code, refusals)
 	ASSERT_EQ(0, unlink(path));
 	EXPECT_EQ(-1, function_digest(&self->function, &err));
 	EXPECT_NE(NULL, strstr(err.text, "event.json, which the manifest names")) { TH_LOG("%s", err.text); }
+}
+
+/*
+ * Devices.
+ */
+
+FIXTURE(devices) {
+	struct devices devices;
+	char token[TOKEN_SIZE];
+	struct function own, named, foreign;	/* for the device, by the manifest, for nobody */
+};
+
+static char **list_of(const char *text)
+{
+	char **list = text ? calloc(2, sizeof(*list)) : texts_new();
+
+	if (text)
+		list[0] = strdup(text);
+	return list;
+}
+
+static void add_device(struct devices *devices, const char *name, const char *digest,
+		       const char *certificate, const char *mqtt, const char *function,
+		       const char *group)
+{
+	struct known_device device = {
+		.certificate = certificate ? strdup(certificate) : NULL,
+		.mqtt = mqtt ? strdup(mqtt) : NULL,
+		.functions = list_of(function), .groups = list_of(group),
+	};
+	struct error err;
+
+	snprintf(device.name, sizeof(device.name), "%s", name);
+	snprintf(device.token, sizeof(device.token), "%s", digest ? digest : "");
+	if (devices_add(devices, &device, &err))
+		ksft_exit_fail_msg("%s: %s\n", name, err.text);
+}
+
+FIXTURE_SETUP(devices)
+{
+	char group[IMAGE_NAME_MAX + 1], digest[DIGEST_SIZE];
+	struct error err;
+
+	make("own", "", "1", &self->own);
+	make("named", ", \"devices\": {\"tokens\": [\"till\"], \"certificates\": [\"CN=printer\"], "
+	     "\"mqtt\": [\"scale-1\"]}", "2", &self->named);
+	make("foreign", "", "3", &self->foreign);
+	function_group_name(&self->foreign, group);
+	ASSERT_EQ(0, token_make(self->token, digest, &err)) { TH_LOG("%s", err.text); }
+	EXPECT_EQ(64, strlen(self->token));
+	EXPECT_STRNE(self->token, digest);
+	add_device(&self->devices, "till", digest, NULL, NULL, "own", NULL);
+	add_device(&self->devices, "door", NULL, "CN=door", "door-1", "own", NULL);
+	add_device(&self->devices, "all", NULL, "CN=all", NULL, NULL, group);
+}
+
+FIXTURE_TEARDOWN(devices)
+{
+	devices_free(&self->devices);
+	function_free(&self->own);
+	function_free(&self->named);
+	function_free(&self->foreign);
+}
+
+TEST_F(devices, may)
+{
+	const struct {
+		enum credential_kind kind;
+		const char *text;
+		bool own, named, foreign;
+	} cases[] = {
+		{ CREDENTIAL_TOKEN, self->token, true, true, false },
+		{ CREDENTIAL_TOKEN, "", false, false, false },
+		{ CREDENTIAL_TOKEN, "till", false, false, false },
+		/* Who reads the file has no token. */
+		{ CREDENTIAL_TOKEN, devices_find(&self->devices, "till")->token, false, false, false },
+		{ CREDENTIAL_CERTIFICATE, self->token, false, false, false },
+		{ CREDENTIAL_CERTIFICATE, "CN=door", true, false, false },
+		{ CREDENTIAL_CERTIFICATE, "CN=doo", false, false, false },
+		{ CREDENTIAL_CERTIFICATE, "CN=printer", false, true, false },
+		{ CREDENTIAL_CERTIFICATE, "CN=all", false, false, true },
+		{ CREDENTIAL_MQTT, "door-1", true, false, false },
+		{ CREDENTIAL_MQTT, "CN=door", false, false, false },
+		{ CREDENTIAL_MQTT, "scale-1", false, true, false },
+		{ CREDENTIAL_MQTT, "", false, false, false },
+	};
+	struct credential credential;
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		credential = (struct credential) { cases[i].kind, cases[i].text };
+		EXPECT_EQ(cases[i].own, device_may_invoke(&self->devices, &credential, &self->own)) {
+			TH_LOG("case %zu", i);
+		}
+		EXPECT_EQ(cases[i].named, device_may_invoke(&self->devices, &credential, &self->named)) {
+			TH_LOG("case %zu", i);
+		}
+		EXPECT_EQ(cases[i].foreign,
+			  device_may_invoke(&self->devices, &credential, &self->foreign)) {
+			TH_LOG("case %zu", i);
+		}
+	}
+}
+
+TEST_F(devices, one_credential_one_device)
+{
+	struct known_device device = { .name = "new", .mqtt = strdup("door-1"),
+				       .functions = texts_new(), .groups = texts_new() };
+	struct error err;
+
+	EXPECT_EQ(-1, devices_add(&self->devices, &device, &err));
+	EXPECT_NE(NULL, strstr(err.text, "door-1' is that of device door")) { TH_LOG("%s", err.text); }
+	device = (struct known_device) { .name = "new", .certificate = strdup("CN=all"),
+					 .functions = texts_new(), .groups = texts_new() };
+	EXPECT_EQ(-1, devices_add(&self->devices, &device, &err));
+	EXPECT_NE(NULL, strstr(err.text, "CN=all' is that of device all")) { TH_LOG("%s", err.text); }
+	EXPECT_EQ(3, self->devices.nr);
+}
+
+TEST_F(devices, removed)
+{
+	struct credential credential = { CREDENTIAL_CERTIFICATE, "CN=door" };
+	struct error err;
+
+	ASSERT_EQ(0, devices_remove(&self->devices, "door", &err));
+	EXPECT_EQ(2, self->devices.nr);
+	EXPECT_FALSE(device_may_invoke(&self->devices, &credential, &self->own));
+	credential = (struct credential) { CREDENTIAL_TOKEN, self->token };
+	EXPECT_TRUE(device_may_invoke(&self->devices, &credential, &self->own));
+	EXPECT_EQ(-1, devices_remove(&self->devices, "door", &err));
 }
 
 TEST_HARNESS_MAIN

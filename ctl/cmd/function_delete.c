@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+/* coppice function delete FUNCTION [--force] */
+#include <string.h>
+
+#include "function.h"
+#include "lib/cleanup.h"
+#include "lib/function_code.h"
+#include "lib/function_group.h"
+#include "lib/function_store.h"
+
+enum { OPTION_FORCE = 256 };
+
+struct arguments {
+	const char *name;
+	bool force;
+};
+
+static int option(int key, char *arg, void *data, struct error *err)
+{
+	struct arguments *arguments = data;
+
+	if (key == OPTION_FORCE) {
+		arguments->force = true;
+		return 0;
+	}
+	if (arguments->name)
+		return error_usage(err, "'%.80s' is one argument too many after '%.80s'", arg,
+				   arguments->name);
+	arguments->name = arg;
+	return 0;
+}
+
+static int is_other(const struct function *other, void *data)
+{
+	const struct function *function = data;
+
+	return strcmp(other->name, function->name) && function_apart(other, function) == FUNCTION_TOGETHER;
+}
+
+/* Its group goes first, so that a refusal leaves it deployed; others may still need that. */
+static int delete(struct context *ctx, const struct function *function, bool force,
+		  struct error *err)
+{
+	int others = function_each(is_other, (void *)function, err);
+
+	if (others < 0 || (!others && function_take_down(ctx, function, force, err)) ||
+	    function_remove(function->name, err) || function_drop_code(function, err))
+		return -1;
+	return others ? function_limit(function, NULL, err) : 0;
+}
+
+static int run(struct context *ctx, int argc, char **argv, struct error *err)
+{
+	struct arguments arguments = {};
+	struct function function;
+	autoclose int lock = -1;
+	int ret;
+
+	if (cmd_parse(&cmd_function_delete, argc, argv, option, &arguments, err))
+		return -1;
+	if (!arguments.name)
+		return error_usage(err, "the name of the FUNCTION is missing: coppice function delete %s",
+				   cmd_function_delete.args);
+	lock = function_lock(err);
+	if (lock < 0 || function_get(arguments.name, &function, err))
+		return -1;
+	ret = delete(ctx, &function, arguments.force, err);
+	function_free(&function);
+	return ret;
+}
+
+const struct command cmd_function_delete = {
+	.object = "function",
+	.verb = "delete",
+	.args = "FUNCTION [--force]",
+	.summary = "Delete a function, and with the last one of a group its group and image",
+	.help = "Refused while the group, if it goes, has tasks: they may be invocations.",
+	.options = (const struct argp_option []) {
+		{ .name = "force", .key = OPTION_FORCE, .doc = "kill them" },
+		{}
+	},
+	.needs_backend = true,
+	.run = run,
+};
