@@ -111,6 +111,7 @@ static void on_tick(struct timer *timer)
 	struct coordinator *coordinator = container_of(timer, struct coordinator, tick);
 
 	pool_refresh_all(coordinator);
+	pool_make_room(coordinator);
 	if (!coordinator->draining)
 		pool_fill_all(coordinator);
 	coordinator->queue.hungry = true;
@@ -142,14 +143,19 @@ static bool has_tasks(const struct coordinator *coordinator)
 	return false;
 }
 
+/* Answers that are being sent count, too. */
+static bool is_done(const struct coordinator *coordinator)
+{
+	return coordinator->draining && !has_tasks(coordinator) &&
+	       TAILQ_EMPTY(&coordinator->waiting) &&
+	       (coordinator->loop.ended || !http_is_answering(&coordinator->http));
+}
+
 static int run(struct coordinator *coordinator, struct error *err)
 {
-	while (!coordinator->draining || has_tasks(coordinator) ||
-	       !TAILQ_EMPTY(&coordinator->waiting))
+	while (!is_done(coordinator))
 		if (loop_step(&coordinator->loop, work(coordinator), err))
 			return -1;
-	/* The last answers. */
-	work(coordinator);
 	return 0;
 }
 
@@ -185,6 +191,7 @@ static void on_limit(struct timer *timer)
 	struct pool *pool;
 	struct task *task;
 
+	ending->coordinator->loop.ended = true;
 	waiting_end_all(ending->coordinator, "the coordinator is ending");
 	TAILQ_FOREACH(pool, &ending->coordinator->pools, link)
 		TAILQ_FOREACH(task, &pool->tasks, link)

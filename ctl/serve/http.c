@@ -101,6 +101,19 @@ static void body_free(struct exchange *exchange)
 	exchange->len = exchange->room = 0;
 }
 
+char *exchange_take_body(struct exchange *exchange, size_t *len)
+{
+	/* It has room to grow, which it does not need any more. */
+	char *body = exchange->len ? realloc(exchange->body, exchange->len) : exchange->body;
+
+	if (!body)
+		body = exchange->body;
+	*len = exchange->len;
+	exchange->body = NULL;
+	body_free(exchange);
+	return body;
+}
+
 void exchange_send(struct exchange *exchange)
 {
 	exchange->gone = NULL;
@@ -402,6 +415,16 @@ static void on_ready(struct watch *watch, uint32_t events)
 
 	(void)events;
 	(void)!MHD_run(http->daemon);
+}
+
+bool http_is_answering(const struct http *http)
+{
+	const struct connection *connection;
+
+	TAILQ_FOREACH(connection, &http->connections, link)
+		if (connection->busy)
+			return true;
+	return false;
 }
 
 int http_run(struct http *http)

@@ -75,6 +75,8 @@ int __must_check http_open(struct http *http, struct loop *loop, size_t held_max
 			   struct error *err);
 /* Ends all connections; exchanges are told that they are gone. */
 void http_close(struct http *http);
+/* Is there a request that has come whole and has not all of its answer? */
+bool http_is_answering(const struct http *http);
 /* What is to be done before waiting; how long that may be at most, or -1. */
 int http_run(struct http *http);
 
@@ -86,6 +88,8 @@ void listener_close(struct listener *listener);
 
 const char *exchange_header(const struct exchange *exchange, const char *name);
 const char *exchange_query(const struct exchange *exchange, const char *name);
+/* The body, from malloc(), is the caller's from now on. */
+char *exchange_take_body(struct exchange *exchange, size_t *len);
 /*
  * An answer: fill it in, add headers and send it. Takes over @data (from malloc(), or NULL).
  */

@@ -196,17 +196,21 @@ static void client_gone(struct exchange *exchange)
 /* The body becomes the request's; who sends nothing means an empty event. */
 static struct request *take_request(struct exchange *exchange)
 {
-	struct request *request;
 	const char *context = exchange_header(exchange, "X-Amz-Client-Context");
-	size_t len = exchange->len ? exchange->len : 2;
-	char *body = exchange->len ? exchange->body : strdup("{}");
+	struct request *request;
+	size_t len;
+	char *body = exchange_take_body(exchange, &len);
 
-	exchange->http->held -= exchange->counted;
-	exchange->counted = exchange->room = 0;
-	exchange->body = NULL;
+	if (!len) {
+		free(body);
+		body = strdup("{}");
+		len = 2;
+	}
 	request = body ? request_new(body, len) : NULL;
 	if (!request)
 		return NULL;
+	request->held = &exchange->http->held;
+	*request->held += len;
 	request_set_trace(request, exchange_header(exchange, "X-Amzn-Trace-Id"));
 	request->context = context ? strdup(context) : NULL;
 	return request;

@@ -13,6 +13,9 @@
 #include "memory.h"
 #include "task.h"
 
+#define ROOM_NS		(200 * NS_PER_MS)
+#define LOOK_NS		(60 * NS_PER_S)	/* at manifests of functions that have no pool yet */
+
 /* When its manifest was written; all zero: it is not deployed. */
 static struct timespec stamp_of(const char *name)
 {
@@ -140,15 +143,41 @@ static void end_idle_too_long(struct pool *pool)
 	}
 }
 
+static void free_pool(struct pool *pool)
+{
+	TAILQ_REMOVE(&pool->coordinator->pools, pool, link);
+	function_log_close(&pool->log);
+	function_free(&pool->function);
+	free(pool);
+}
+
 void pool_refresh_all(struct coordinator *coordinator)
 {
+	struct pool *pool, *next;
 	struct error ignored;
-	struct pool *pool;
 
-	TAILQ_FOREACH(pool, &coordinator->pools, link) {
+	for (pool = TAILQ_FIRST(&coordinator->pools); pool; pool = next) {
+		next = TAILQ_NEXT(pool, link);
 		(void)!refresh(pool, &ignored);
 		end_idle_too_long(pool);
+		if (pool->deleted && TAILQ_EMPTY(&pool->tasks) && !pool->nr_waiting && !pool->nr_stored)
+			free_pool(pool);
 	}
+}
+
+/* All of them are read only if one was added or deleted, and now and then. */
+static void add_all_new(struct coordinator *coordinator)
+{
+	struct stat stat_ = {};
+	struct error ignored;
+
+	(void)!stat(FUNCTION_DIRECTORY, &stat_);
+	if (same_time(&stat_.st_mtim, &coordinator->functions_stamp) &&
+	    loop_now() - coordinator->functions_read < LOOK_NS)
+		return;
+	coordinator->functions_stamp = stat_.st_mtim;
+	coordinator->functions_read = loop_now();
+	(void)!function_each(add_new, coordinator, &ignored);
 }
 
 void pool_fill_all(struct coordinator *coordinator)
@@ -156,7 +185,7 @@ void pool_fill_all(struct coordinator *coordinator)
 	struct pool *pool;
 	struct error err;
 
-	(void)!function_each(add_new, coordinator, &err);
+	add_all_new(coordinator);
 	TAILQ_FOREACH(pool, &coordinator->pools, link) {
 		if (pool->nr_tasks >= pool->function.min_warm || !pool_may_start(pool))
 			continue;
@@ -178,12 +207,8 @@ void pool_free_all(struct coordinator *coordinator)
 {
 	struct pool *pool;
 
-	while ((pool = TAILQ_FIRST(&coordinator->pools))) {
-		TAILQ_REMOVE(&coordinator->pools, pool, link);
-		function_log_close(&pool->log);
-		function_free(&pool->function);
-		free(pool);
-	}
+	while ((pool = TAILQ_FIRST(&coordinator->pools)))
+		free_pool(pool);
 }
 
 /* The one that was busy last: its memory is the warmest, and others may come to their end. */
@@ -211,6 +236,31 @@ bool pool_is_fresh(const struct pool *pool)
 	if (function->reuse != FUNCTION_RESET)
 		return function->reuse == FUNCTION_FRESH;
 	return !pool->coordinator->backend->task_reset || function->mode != FUNCTION_IMAGE;
+}
+
+/*
+ * Idle tasks have been put back to their image, or have given back what equals it, when their event
+ * ended. What is left is to end the one that has waited longest.
+ */
+void pool_make_room(struct coordinator *coordinator)
+{
+	struct task *task, *oldest = NULL;
+	struct pool *pool;
+
+	/* What the last one had takes a moment to come back. */
+	if (loop_now() - coordinator->room_made < ROOM_NS ||
+	    memory_available() >= coordinator->settings.reserve)
+		return;
+	TAILQ_FOREACH(pool, &coordinator->pools, link)
+		TAILQ_FOREACH(task, &pool->tasks, link)
+			if (task->state == TASK_IDLE && (!oldest || task->since < oldest->since))
+				oldest = task;
+	if (!oldest)
+		return;
+	log_event(LOG_NOTICE, "task-retired", "function", oldest->pool->function.name, "reason",
+		  "the hub has little memory left", NULL);
+	task_end(oldest, "the hub has little memory left");
+	coordinator->room_made = loop_now();
 }
 
 bool pool_wants_spare(const struct pool *pool)

@@ -38,6 +38,8 @@ struct pool *pool_find(struct coordinator *coordinator, const char *name, struct
 void pool_refresh_all(struct coordinator *coordinator);
 /* Start what there is to be at least. */
 void pool_fill_all(struct coordinator *coordinator);
+/* End an idle task if the hub has less memory than it is to keep. */
+void pool_make_room(struct coordinator *coordinator);
 /* End all tasks. */
 void pool_end_all(struct coordinator *coordinator);
 /* Free them, once they have no tasks. */

@@ -322,6 +322,8 @@ static void load(struct queue *queue, struct pool *pool, sqlite3_stmt *row)
 	snprintf(request->id, sizeof(request->id), "%s", sqlite3_column_text(row, 0));
 	request_set_trace(request, (const char *)sqlite3_column_text(row, 3));
 	request->context = context ? strdup(context) : NULL;
+	request->held = &queue->coordinator->http.held;
+	*request->held += len;
 	*loaded = (struct loaded) {
 		.queue = queue, .request = request, .tries = sqlite3_column_int(row, 4),
 		.received = sqlite3_column_int64(row, 5),
@@ -337,8 +339,10 @@ static void load(struct queue *queue, struct pool *pool, sqlite3_stmt *row)
 static void load_of(struct queue *queue, struct pool *pool)
 {
 	sqlite3_stmt *rows;
+	const struct http *http = &queue->coordinator->http;
 
-	if (pool->nr_stored >= pool->function.max)
+	/* Memory is for those who wait for an answer first. */
+	if (pool->nr_stored >= pool->function.max || http->held > http->held_max / 2)
 		return;
 	rows = ask(queue, "SELECT id, payload, context, trace, tries, received FROM event"
 		   " WHERE function = ? AND due <= ? ORDER BY due, rowid LIMIT ?", "sii",

@@ -65,6 +65,8 @@ void request_set_trace(struct request *request, const char *trace)
 
 void request_free(struct request *request)
 {
+	if (request->held)
+		*request->held -= request->len;
 	free(request->context);
 	free(request->payload);
 	free(request);

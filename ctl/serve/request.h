@@ -36,6 +36,7 @@ struct request {
 	char *context;		/* the client's, base64, or NULL */
 	char *payload;
 	size_t len;
+	size_t *held;		/* counts the payload as long as the request lives; or NULL */
 	unsigned int priority;
 	uint64_t received;	/* loop_now() */
 	uint64_t begun;		/* 0: it waits */

@@ -113,12 +113,9 @@ static void accepted(struct exchange *exchange)
 
 static void take_answer(struct exchange *exchange, struct task *task, enum outcome_kind kind)
 {
-	char *body = exchange->body;
-	size_t len = exchange->len;
+	size_t len;
+	char *body = exchange_take_body(exchange, &len);
 
-	exchange->http->held -= exchange->counted;
-	exchange->counted = 0;
-	exchange->body = NULL;
 	accepted(exchange);
 	task_answered(task, kind, body, len);
 }

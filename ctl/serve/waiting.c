@@ -104,7 +104,11 @@ static void start_for(struct pool *pool)
 	unsigned int wanted = pool->nr_waiting + pool_wants_spare(pool);
 	struct error err;
 
-	if (pool->nr_starting >= wanted || !pool_may_start(pool))
+	if (pool->nr_starting >= wanted)
+		return;
+	if (pool->nr_waiting)
+		pool_make_room(pool->coordinator);
+	if (!pool_may_start(pool))
 		return;
 	if (!task_begin(pool, &err))
 		return;
