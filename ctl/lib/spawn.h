@@ -66,6 +66,7 @@ struct task_start {
 	int cgroup;		/* descriptor */
 	int event;		/* descriptor, or -1; the task has it as TASK_EVENT_FD */
 	int output;		/* standard output and error, and nothing to read; -1: the caller's */
+	bool by_streams;	/* with @output: the event is standard input and output as well */
 	uint64_t data_max, processes_max;	/* RLIMIT_DATA and RLIMIT_NPROC; 0: the caller's */
 };
 

@@ -31,7 +31,7 @@ static int replace(int from, int to, struct error *err)
 }
 
 /* What the task has for standard streams if its output is not the caller's. */
-static int arrange_streams(int output, struct error *err)
+static int arrange_streams(int output, int event, bool by_streams, struct error *err)
 {
 	int null;
 
@@ -40,18 +40,19 @@ static int arrange_streams(int output, struct error *err)
 	null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (null < 0)
 		return error_set(err, errno, "/dev/null cannot be opened: %s", strerror(errno));
-	if (replace(null, STDIN_FILENO, err) || replace(output, STDOUT_FILENO, err))
+	if (replace(by_streams ? event : null, STDIN_FILENO, err) ||
+	    replace(by_streams ? event : output, STDOUT_FILENO, err))
 		return -1;
 	return replace(output, STDERR_FILENO, err);
 }
 
 /* Programs that the task starts may read the event too, so it stays open for them. */
-static int arrange_descriptors(int *launch_fd, int event, int output, struct error *err)
+static int arrange_descriptors(int *launch_fd, const struct task_start *start, struct error *err)
 {
-	int keep[2];
+	int event = start->event, output = start->output, keep[2];
 
 	if (move_up(launch_fd, TASK_OWN_FD, err) || move_up(&event, TASK_EVENT_FD + 1, err) ||
-	    move_up(&output, TASK_EVENT_FD + 1, err) || arrange_streams(output, err) ||
+	    move_up(&output, TASK_EVENT_FD + 1, err) || arrange_streams(output, event, start->by_streams, err) ||
 	    replace(event, TASK_EVENT_FD, err))
 		return -1;
 	keep[0] = *launch_fd;
@@ -101,7 +102,7 @@ static void __attribute__((noreturn)) child(const struct task_start *start)
 	if (!start->program)
 		launch = *start->launch;
 	/* Signals are blocked, and what resumes says what is to become of each. */
-	if (arrange_descriptors(&launch.fd, start->event, start->output, &err) ||
+	if (arrange_descriptors(&launch.fd, start, &err) ||
 	    become(start, &err))
 		report_fail(&err);
 	(void)!(start->program ? execute(start->program, &err) : launch_enter(&launch, &err));

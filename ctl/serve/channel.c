@@ -58,10 +58,22 @@ static void send_more(struct task *task)
 			break;
 		channel->sent += len;
 	}
+	if (channel->plain && channel->total && channel->sent == channel->total)
+		shutdown(channel->watch.fd, SHUT_WR);
 	set_events(task);
 }
 
-void channel_send(struct task *task)
+static void send_plain(struct task *task)
+{
+	struct channel *channel = &task->channel;
+
+	channel->payload = task->request->payload;
+	channel->total = task->request->len;
+	channel->head_len = channel->sent = 0;
+	send_more(task);
+}
+
+static void send_message(struct task *task)
 {
 	const struct request *request = task->request;
 	const struct function *function = &task->pool->function;
@@ -82,6 +94,14 @@ void channel_send(struct task *task)
 	channel->total = channel->head_len + request->len;
 	channel->sent = 0;
 	send_more(task);
+}
+
+void channel_send(struct task *task)
+{
+	if (task->channel.plain)
+		send_plain(task);
+	else
+		send_message(task);
 }
 
 /*
@@ -194,8 +214,49 @@ static size_t take_body_bytes(struct task *task, const char *data, size_t len)
 	return len;
 }
 
+static void take_plain(struct task *task, const char *data, size_t len)
+{
+	struct channel *channel = &task->channel;
+	size_t room = channel->body_total ? channel->body_total : 4096;
+	char *body = channel->body;
+
+	if (task->state != TASK_BUSY || channel->body_len + len > PAYLOAD_MAX) {
+		too_large(task, channel->body_len + len);
+		return;
+	}
+	while (room < channel->body_len + len)
+		room *= 2;
+	if (room > channel->body_total || !body)
+		body = realloc(channel->body, room);
+	if (!body) {
+		task_misbehaved(task, "there is no memory for its answer");
+		return;
+	}
+	channel->body = body;
+	channel->body_total = room;
+	memcpy(body + channel->body_len, data, len);
+	channel->body_len += len;
+}
+
+void channel_finish(struct task *task)
+{
+	struct channel *channel = &task->channel;
+	size_t len = channel->body_len;
+	char *body = channel->body;
+
+	channel->body = NULL;
+	forget_message(channel);
+	while (len && body[len - 1] == '\n')
+		len--;
+	task_answered(task, OUTCOME_RESULT, body, len);
+}
+
 static void take(struct task *task, const char *data, size_t len)
 {
+	if (task->channel.plain) {
+		take_plain(task, data, len);
+		return;
+	}
 	size_t taken;
 
 	for (; len && task->state != TASK_ENDING; data += taken, len -= taken)

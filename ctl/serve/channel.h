@@ -17,6 +17,8 @@ struct channel {
 	size_t body_len, body_total;
 	bool in_body;
 	enum outcome_kind kind;
+	/* No messages: the event until its end, and what comes is the answer until the task's. */
+	bool plain;
 };
 
 struct task;
@@ -26,6 +28,8 @@ int __must_check channel_open(struct channel *channel, struct loop *loop, int fd
 void channel_close(struct channel *channel, struct loop *loop);
 /* The task's request. */
 void channel_send(struct task *task);
+/* Of a plain one whose task has ended well: that was the answer. */
+void channel_finish(struct task *task);
 /* Take what there is; false if the task is at its end. */
 bool channel_receive(struct task *task);
 

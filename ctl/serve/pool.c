@@ -228,11 +228,13 @@ bool pool_may_start(const struct pool *pool)
 	       memory_available() >= pool->coordinator->settings.reserve;
 }
 
-/* Only the module can put a task back; what is no image's has nothing to be put back to. */
+/* A command ends with its event. Only the module can put a task back; what is no image's has nothing to be put back to. */
 bool pool_is_fresh(const struct pool *pool)
 {
 	const struct function *function = &pool->function;
 
+	if (function->runtime == FUNCTION_COMMAND)
+		return true;
 	if (function->reuse != FUNCTION_RESET)
 		return function->reuse == FUNCTION_FRESH;
 	return !pool->coordinator->backend->task_reset || function->mode != FUNCTION_IMAGE;

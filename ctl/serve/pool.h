@@ -22,7 +22,7 @@ struct pool {
 	unsigned int nr_tasks;	/* those that are not being ended */
 	unsigned int nr_starting, nr_idle, nr_waiting;
 	unsigned int nr_stored;	/* requests of the queue that are handed out */
-	uint64_t last_event;	/* when it was handed out */
+	uint64_t last_event;	/* when it was handed out; 0: or no task could be started since */
 	uint64_t mean_ns;	/* of an event; 0: not known yet */
 	struct function_log log;
 	bool deleted;

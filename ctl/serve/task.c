@@ -173,6 +173,7 @@ static void start_failed(struct task *task)
 			  task->pool->function.name);
 	log_event(LOG_ERR, "start-failed", "function", task->pool->function.name, "reason",
 		  err.text, NULL);
+	task->pool->last_event = 0;
 	waiting_fail(task->pool, err.text);
 }
 
@@ -190,8 +191,10 @@ static void on_exit_(struct watch *watch, uint32_t events)
 		if (task->channel.watch.fd >= 0)
 			(void)channel_receive(task);
 	}
-	if (task->state == TASK_STARTING)
+	if (task->state == TASK_STARTING || (task->state == TASK_IDLE && task->channel.plain))
 		start_failed(task);
+	else if (task->state == TASK_BUSY && task->channel.plain && !task->status)
+		channel_finish(task);
 	task_end(task, NULL);
 	task->exited = true;
 	remove_task(task);

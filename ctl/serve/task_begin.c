@@ -59,6 +59,10 @@ static void set_protocol(struct beginning *beginning)
 		set_variable(beginning, "AWS_LAMBDA_RUNTIME_API=127.0.0.1:%u", beginning->port);
 		return;
 	}
+	if (pool->function.runtime == FUNCTION_COMMAND) {
+		set_variable(beginning, COPPICE_ENV_EVENT "=%d", TASK_EVENT_FD);
+		return;
+	}
 	set_variable(beginning, COPPICE_ENV_CHANNEL "=%d", TASK_EVENT_FD);
 	set_variable(beginning, COPPICE_ENV_REUSE "=%s",
 		     pool_is_fresh(pool) || pool->function.reuse != FUNCTION_RESET ? "keep" : "reset");
@@ -148,9 +152,6 @@ static int open_entry(struct beginning *beginning, struct error *err)
 	const struct pool *pool = beginning->task->pool;
 	const struct backend *backend = pool->coordinator->backend;
 
-	if (pool->function.runtime == FUNCTION_COMMAND)
-		return error_set(err, EOPNOTSUPP, "functions of runtime command are not served: use `coppice run %s`",
-				 pool->group);
 	beginning->ordinary = pool->function.mode != FUNCTION_IMAGE;
 	if (!beginning->ordinary)
 		return entry_open(backend, pool->group, &beginning->entry, err);
@@ -186,8 +187,10 @@ static int open_channel(struct beginning *beginning, struct error *err)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
 		return error_set(err, errno, "no sockets for a task: %s", strerror(errno));
 	beginning->channel = ends[1];
-	if (!channel_open(&task->channel, task_loop(task), ends[0], err))
+	if (!channel_open(&task->channel, task_loop(task), ends[0], err)) {
+		task->channel.plain = task->pool->function.runtime == FUNCTION_COMMAND;
 		return 0;
+	}
 	close(ends[0]);
 	return -1;
 }
@@ -236,6 +239,7 @@ static int start_in(struct beginning *beginning, int cgroup, struct error *err)
 		.cgroup = cgroup,
 		.event = beginning->channel,
 		.output = beginning->output,
+		.by_streams = beginning->task->channel.plain,
 	};
 	autoclose int admitted = -1;
 
@@ -325,5 +329,8 @@ int task_begin(struct pool *pool, struct error *err)
 	}
 	TAILQ_INSERT_TAIL(&pool->tasks, task, link);
 	task_enter(task, TASK_STARTING, START_NS);
+	/* It does not ask for its event, which waits for it. */
+	if (task->channel.plain)
+		task_is_ready(task);
 	return 0;
 }

@@ -114,6 +114,7 @@ static void start_for(struct pool *pool)
 		return;
 	log_event(LOG_ERR, "start-failed", "function", pool->function.name, "reason", err.text,
 		  NULL);
+	pool->last_event = 0;
 	waiting_fail(pool, err.text);
 }
 
