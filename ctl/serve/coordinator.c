@@ -250,7 +250,7 @@ static int open_all(struct coordinator *coordinator, struct ending *ending, stru
 	    http_open(&coordinator->http, &coordinator->loop, HELD_MAX, err) ||
 	    watch_signals(ending, err) || queue_open(&coordinator->queue, coordinator, err))
 		return -1;
-	task_remove_strays(coordinator);
+	task_remove_strays();
 	if (listen_all(coordinator, err))
 		return -1;
 	coordinator->tick.fire = on_tick;

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <limits.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,9 @@ static bool match(const char *line, const struct sockaddr_in *ours,
 		return false;
 	if (local != theirs->sin_addr.s_addr || local_port != ntohs(theirs->sin_port) ||
 	    remote != ours->sin_addr.s_addr || remote_port != ntohs(ours->sin_port))
+		return false;
+	/* Of a socket that nobody holds any more the list says that it is root's. */
+	if (!inode || state == TCP_SYN_SENT)
 		return false;
 	*peer = (struct peer) { .uid = uid, .inode = inode };
 	return true;

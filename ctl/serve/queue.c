@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "coordinator.h"
@@ -398,6 +399,16 @@ void queue_run(struct queue *queue)
 		load_due(queue);
 }
 
+/* Events may have secrets. */
+static int open_file(struct queue *queue)
+{
+	mode_t before = umask(0077);
+	int ret = sqlite3_open(QUEUE_FILE, &queue->db);
+
+	umask(before);
+	return ret;
+}
+
 int queue_open(struct queue *queue, struct coordinator *coordinator, struct error *err)
 {
 	*queue = (struct queue) { .coordinator = coordinator, .hungry = true, .flush.fire = on_flush };
@@ -405,7 +416,7 @@ int queue_open(struct queue *queue, struct coordinator *coordinator, struct erro
 	TAILQ_INIT(&queue->loaded);
 	if (file_make_directory(STATE_DIRECTORY, 0755, err))
 		return -1;
-	if (sqlite3_open(QUEUE_FILE, &queue->db) != SQLITE_OK ||
+	if (open_file(queue) != SQLITE_OK ||
 	    sqlite3_exec(queue->db, schema, NULL, NULL, NULL) != SQLITE_OK)
 		return error_set(err, EIO, QUEUE_FILE " cannot be used: %s", sqlite3_errmsg(queue->db));
 	sqlite3_busy_timeout(queue->db, 1000);

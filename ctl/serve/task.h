@@ -66,6 +66,6 @@ void task_answered(struct task *task, enum outcome_kind kind, char *body, size_t
 void task_misbehaved(struct task *task, const char *what);
 
 /* Kill what an earlier coordinator has left in functions' groups. */
-void task_remove_strays(struct coordinator *coordinator);
+void task_remove_strays(void);
 
 #endif /* COPPICE_TASK_H */

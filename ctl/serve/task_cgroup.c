@@ -55,9 +55,7 @@ bool task_cgroup_remove(const struct task *task)
 {
 	struct error err;
 
-	if (!cgroup_remove(task->cgroup, &err) || err.code != EBUSY)
-		return true;
-	return false;
+	return !cgroup_remove(task->cgroup, &err) || err.code != EBUSY;
 }
 
 bool task_cgroup_has_others(const struct task *task)
@@ -97,11 +95,10 @@ static int remove_strays(const struct function *function, void *data)
 	return 0;
 }
 
-void task_remove_strays(struct coordinator *coordinator)
+void task_remove_strays(void)
 {
 	struct error err;
 
-	(void)coordinator;
 	if (function_each(remove_strays, NULL, &err) < 0)
 		log_event(LOG_ERR, "strays-unknown", "reason", err.text, NULL);
 }
