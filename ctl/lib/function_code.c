@@ -341,7 +341,8 @@ int function_copy(struct function *function, struct error *err)
 	char part[PATH_MAX], path[PATH_MAX];
 	struct error second;
 
-	snprintf(part, sizeof(part), FUNCTION_CODE "/%u/.new.%d", function->owner, getpid());
+	/* The caller holds the lock: what is there is of a controller that was killed. */
+	snprintf(part, sizeof(part), FUNCTION_CODE "/%u/.new", function->owner);
 	if (remove_tree(part, err))
 		return -1;
 	if (copy_to(function, part, err)) {
