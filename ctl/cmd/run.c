@@ -11,11 +11,9 @@
 #include "cmd.h"
 #include "lib/cgroup.h"
 #include "lib/cleanup.h"
+#include "lib/entry.h"
 #include "lib/event.h"
-#include "lib/library.h"
 #include "lib/name.h"
-#include "lib/overrides.h"
-#include "lib/recipe.h"
 #include "lib/spawn.h"
 #include "lib/trust.h"
 
@@ -63,10 +61,7 @@ struct arguments {
 struct batch {
 	const struct context *ctx;
 	const struct arguments *arguments;
-	struct group_info group;
-	struct user user;
-	struct launch launch;
-	struct task_mounts mounts;
+	struct entry entry;
 	int cgroup, event;	/* descriptors, or -1 */
 	pid_t *pids;
 	size_t nr;		/* started */
@@ -143,9 +138,9 @@ static char **make_environment(struct batch *batch, struct arguments *arguments)
 		snprintf(reuse, sizeof(reuse), COPPICE_ENV_REUSE "=%s", arguments->reuse);
 		arguments->variables[nr++] = reuse;
 	}
-	if (trust_has(batch->group.name))
+	if (trust_has(batch->entry.group.name))
 		nr += trust_variables(arguments->variables, nr, arguments->variables + nr);
-	return spawn_environment(environ, &batch->user, arguments->variables);
+	return spawn_environment(environ, &batch->entry.user, arguments->variables);
 }
 
 /* Each child has its own copy of the text. */
@@ -158,43 +153,13 @@ static void note_request(struct batch *batch)
 		 (long long)now.tv_sec, now.tv_nsec);
 }
 
-static bool gives_back_idle(const struct group_info *group)
-{
-	struct policy policy;
-	struct error ignored;
-
-	return !policy_parse(group->reshare, &policy, &ignored) && policy.when == POLICY_IDLE;
-}
-
-/* The image's libraries, for what tasks load later than its template did. */
-static int open_mounts(struct batch *batch, struct error *err)
-{
-	autojson json_t *libraries = recipe_libraries(batch->ctx->backend, batch->group.image, err);
-
-	return libraries ? library_mounts(libraries, &batch->mounts, err) : -1;
-}
-
-/* Libraries and image are two questions, and have to be about the same. */
-static int check_same(const struct batch *batch, struct error *err)
-{
-	struct group_info now;
-
-	if (batch->ctx->backend->group_get(batch->group.name, &now, err))
-		return -1;
-	if (now.id == batch->group.id)
-		return 0;
-	return error_set(err, EAGAIN, "group %s was changed while the task was being started: try again",
-			 batch->group.name);
-}
-
 static int open_batch(struct batch *batch, struct arguments *arguments, struct error *err)
 {
-	const struct backend *backend = batch->ctx->backend;
+	struct launch *launch = &batch->entry.launch;
 
-	if (backend->group_get(arguments->group, &batch->group, err) ||
-	    user_by_uid(batch->group.owner, &batch->user, err) || open_mounts(batch, err))
+	if (entry_open(batch->ctx->backend, arguments->group, &batch->entry, err))
 		return -1;
-	batch->cgroup = cgroup_open(batch->group.cgroup, err);
+	batch->cgroup = cgroup_open(batch->entry.group.cgroup, err);
 	if (batch->cgroup < 0)
 		return -1;
 	if (arguments->event) {
@@ -202,41 +167,34 @@ static int open_batch(struct batch *batch, struct arguments *arguments, struct e
 		if (batch->event < 0)
 			return -1;
 	}
-	if ((trust_has(batch->group.name) && trust_mounts(&batch->mounts, err)) ||
-	    (overrides_have_names(batch->group.name) && overrides_mounts(&batch->mounts, err)))
-		return -1;
-	if (backend->launch_open(arguments->group, &batch->launch, err) || check_same(batch, err))
-		return -1;
-	batch->launch.no_premap = arguments->no_premap;
-	batch->launch.reshare_idle = gives_back_idle(&batch->group);
-	batch->launch.argv = arguments->words;
+	launch->no_premap = arguments->no_premap;
+	launch->argv = arguments->words;
 	note_request(batch);
-	batch->launch.envp = make_environment(batch, arguments);
+	launch->envp = make_environment(batch, arguments);
 	batch->pids = calloc(arguments->count + 1, sizeof(*batch->pids));
-	if (!batch->launch.envp || !batch->pids)
+	if (!launch->envp || !batch->pids)
 		return error_set(err, ENOMEM, "out of memory");
-	return launch_plan(&batch->launch, err);
+	return launch_plan(launch, err);
 }
 
 static void close_batch(struct batch *batch)
 {
-	spawn_environment_free((char **)batch->launch.envp);
-	if (batch->launch.segments)
-		batch->ctx->backend->launch_close(&batch->launch);
+	spawn_environment_free((char **)batch->entry.launch.envp);
+	entry_close(&batch->entry);
 	cleanup_close(&batch->cgroup);
 	cleanup_close(&batch->event);
-	task_mounts_free(&batch->mounts);
 	free(batch->pids);
 }
 
 static int start_one(struct batch *batch, const struct report *report, struct error *err)
 {
 	struct task_start start = {
-		.launch = &batch->launch,
-		.user = &batch->user,
-		.mounts = &batch->mounts,
+		.launch = &batch->entry.launch,
+		.user = &batch->entry.user,
+		.mounts = &batch->entry.mounts,
 		.cgroup = batch->cgroup,
 		.event = -1,
+		.output = -1,
 	};
 	autoclose int admitted = -1;
 	autoclose int event = -1;
@@ -249,7 +207,7 @@ static int start_one(struct batch *batch, const struct report *report, struct er
 		start.event = event;
 	}
 	if (batch->ctx->backend->admit) {
-		admitted = batch->ctx->backend->admit(batch->group.name, err);
+		admitted = batch->ctx->backend->admit(batch->entry.group.name, err);
 		if (admitted < 0)
 			return -1;
 	}
@@ -419,7 +377,7 @@ static int run_batch(struct context *ctx, struct arguments *arguments, struct er
 {
 	struct batch batch = {
 		.ctx = ctx, .arguments = arguments, .cgroup = -1, .event = -1,
-		.launch = { .fd = -1 },
+		.entry.launch = { .fd = -1 },
 	};
 	int status;
 

@@ -4,6 +4,7 @@
 #define COPPICE_SPAWN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "error.h"
@@ -50,12 +51,23 @@ int __must_check report_wait(const struct report *report, pid_t pid, struct erro
 /* Of a child that has ended: did it fail before its memory was replaced? */
 bool report_failed(const struct report *report, struct error *err);
 
+/* An ordinary program in place of an image. */
+struct task_program {
+	char *const *argv;	/* argv[0]: its path */
+	char *const *envp;
+	const char *directory;
+};
+
 struct task_start {
 	const struct launch *launch;	/* with argv and envp */
+	const struct task_program *program;	/* or NULL; else @launch does not count */
 	const struct user *user;
 	const struct task_mounts *mounts;	/* or NULL */
 	int cgroup;		/* descriptor */
 	int event;		/* descriptor, or -1; the task has it as TASK_EVENT_FD */
+	int output;		/* standard output and error, and nothing to read; -1: the caller's */
+	bool by_streams;	/* with @output: the event is standard input and output as well */
+	uint64_t data_max, processes_max;	/* RLIMIT_DATA and RLIMIT_NPROC; 0: the caller's */
 };
 
 #define TASK_EVENT_FD	3

@@ -21,6 +21,8 @@
 #define COPPICE_ENV_BASE	"COPPICE_PYTHON_BASE"
 /* Set in a task's environment: descriptor with its event. */
 #define COPPICE_ENV_EVENT	"COPPICE_EVENT_FD"
+/* Set in a task's environment: socket over which a coordinator hands it events (channel.py). */
+#define COPPICE_ENV_CHANNEL	"COPPICE_CHANNEL_FD"
 /* Set in a task's environment if the event is several, a line each: "reset" or "keep". */
 #define COPPICE_ENV_REUSE	"COPPICE_REUSE"
 /* Set in a task's environment: CLOCK_MONOTONIC when it was asked for, in nanoseconds. */

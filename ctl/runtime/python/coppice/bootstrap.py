@@ -10,7 +10,8 @@ event is read from the descriptor in COPPICE_EVENT_FD ({} without one), the hand
 is called as handler(event, context), and its result is printed as a line of JSON.
 
 With COPPICE_REUSE each line there is an event. The task handles one after the other; between
-two of them it is reset ("reset") or goes on with what it has ("keep").
+two of them it is reset ("reset") or goes on with what it has ("keep"). With COPPICE_CHANNEL_FD a coordinator
+hands them over and takes the results: see channel.py.
 """
 
 import gc
@@ -36,26 +37,26 @@ import traceback
 import uuid
 
 import coppice
-from coppice import ending
+from coppice import channel, ending
 
 # What the cloud allows at most.
 TIMEOUT_NS = 900 * 1_000_000_000
 
 
 class Context:
-    """What a handler finds as its second argument, in the cloud's terms."""
+    """What a handler finds as its second argument, in the cloud's terms; @event: what a coordinator said of it."""
 
-    def __init__(self, name):
-        self.function_name = name
+    def __init__(self, name, event={}):
+        self.function_name = event.get("function", name)
         self.function_version = "$LATEST"
-        self.invoked_function_arn = f"arn:aws:lambda:local:000000000000:function:{name}"
-        self.memory_limit_in_mb = "0"
-        self.aws_request_id = str(uuid.uuid4())
-        self.log_group_name = self.log_stream_name = name
+        self.invoked_function_arn = event.get("arn") or f"arn:aws:lambda:local:000000000000:function:{name}"
+        self.memory_limit_in_mb = str(event.get("memory", 0))
+        self.aws_request_id = event.get("id") or str(uuid.uuid4())
+        self.log_group_name = self.log_stream_name = self.function_name
         self.identity = self.client_context = None
         # Time runs from the request, not from when the function got to run.
         request = int(os.environ.get("COPPICE_REQUEST_NS", time.monotonic_ns()))
-        self._deadline = request + TIMEOUT_NS
+        self._deadline = event.get("deadline_ns", request + TIMEOUT_NS)
 
     def get_remaining_time_in_millis(self):
         return max(0, (self._deadline - time.monotonic_ns()) // 1_000_000)
@@ -139,6 +140,7 @@ def rehearse(name):
         os.lseek(descriptor, 0, os.SEEK_SET)
         os.environ["COPPICE_EVENT_FD"] = str(descriptor)
         begin(name)
+    channel.rehearse(lambda event: Context(name, event))
 
 
 def begin(name):
@@ -201,6 +203,8 @@ def main():
     close_connections()
     coppice.checkpoint()
     reuse = os.environ.pop("COPPICE_REUSE", None)
+    if "COPPICE_CHANNEL_FD" in os.environ:
+        return channel.serve(handler, reuse, lambda event: Context(name, event))
     return serve(handler, name, reuse) if reuse else invoke(handler, *begin(name))
 
 

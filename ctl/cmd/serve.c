@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0
+/* coppice serve: the coordinator. */
+#include "cmd.h"
+#include "lib/file.h"
+#include "lib/name.h"
+#include "serve/coordinator.h"
+
+#define SOCKET		RUN_DIRECTORY "/serve.sock"
+#define PORT		3001
+#define SECONDS_MAX	86400
+#define RESERVE		(64ULL << 20)
+
+enum {
+	OPTION_SOCKET = 256, OPTION_PORT, OPTION_WAIT, OPTION_RETRY, OPTION_IDLE, OPTION_RESERVE,
+	OPTION_ANY_USER,
+};
+
+static const struct argp_option options[] = {
+	{ .name = "socket", .key = OPTION_SOCKET, .arg = "PATH",
+	  .doc = "listen on this unix socket (default: " SOCKET ")" },
+	{ .name = "port", .key = OPTION_PORT, .arg = "N",
+	  .doc = "listen on this port of the loopback interface (default: 3001; 0: on none)" },
+	{ .name = "wait", .key = OPTION_WAIT, .arg = "SECONDS",
+	  .doc = "refuse a request that is not begun in this time, or at once if it won't be (default: 10)" },
+	{ .name = "retry", .key = OPTION_RETRY, .arg = "SECONDS",
+	  .doc = "try an asynchronous event that failed again after this time, and after twice that (default: 60)" },
+	{ .name = "idle", .key = OPTION_IDLE, .arg = "SECONDS",
+	  .doc = "end tasks that had nothing to do for this time (default: 600)" },
+	{ .name = "reserve", .key = OPTION_RESERVE, .arg = "BYTES",
+	  .doc = "start no task while the hub has less memory available (default: 64M)" },
+	{ .name = "any-user", .key = OPTION_ANY_USER,
+	  .doc = "let every user of the hub invoke every function, not only root and its owner" },
+	{}
+};
+
+static int seconds(const char *what, const char *arg, unsigned int *to, struct error *err)
+{
+	uint64_t value;
+
+	if (number_parse(what, arg, SECONDS_MAX, &value, err))
+		return -1;
+	*to = value;
+	return 0;
+}
+
+static int parse_port(const char *arg, struct settings *settings, struct error *err)
+{
+	uint64_t value;
+
+	if (number_parse("a port", arg, 65535, &value, err))
+		return -1;
+	settings->port = value;
+	return 0;
+}
+
+static int option(int key, char *arg, void *data, struct error *err)
+{
+	struct settings *settings = data;
+
+	switch (key) {
+	case OPTION_SOCKET:
+		settings->socket = arg;
+		return 0;
+	case OPTION_PORT:
+		return parse_port(arg, settings, err);
+	case OPTION_WAIT:
+		return seconds("a number of seconds", arg, &settings->wait_s, err);
+	case OPTION_RETRY:
+		return seconds("a number of seconds", arg, &settings->retry_s, err);
+	case OPTION_IDLE:
+		return seconds("a number of seconds", arg, &settings->idle_s, err);
+	case OPTION_RESERVE:
+		return bytes_parse("the memory to keep available", arg, &settings->reserve, err);
+	case OPTION_ANY_USER:
+		settings->any_user = true;
+		return 0;
+	}
+	return error_usage(err, "serve takes no '%.80s', options only", arg);
+}
+
+static int run(struct context *ctx, int argc, char **argv, struct error *err)
+{
+	struct settings settings = {
+		.socket = SOCKET, .port = PORT, .wait_s = 10, .retry_s = 60, .idle_s = 600,
+		.reserve = RESERVE,
+	};
+
+	if (cmd_parse(&cmd_serve, argc, argv, option, &settings, err))
+		return -1;
+	return coordinator_run(ctx->backend, &settings, err) ? -1 : EXIT_OK;
+}
+
+const struct command cmd_serve = {
+	.object = "serve",
+	.args = "[--socket PATH] [--port N] [--wait SECONDS] [--retry SECONDS] [--idle SECONDS] "
+		"[--reserve BYTES] [--any-user]",
+	.summary = "Take requests and have tasks of functions answer them",
+	.help = "Serves the Lambda Invoke API to clients of this hub, and the Runtime API to tasks. "
+		"Runs in the foreground; SIGTERM has it answer what it has and end. See coppice-serve(8).",
+	.options = options,
+	.needs_backend = true,
+	.run = run,
+};

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What the tasks of a group are started with. */
+#include <errno.h>
+
+#include "cleanup.h"
+#include "entry.h"
+#include "library.h"
+#include "overrides.h"
+#include "policy.h"
+#include "recipe.h"
+#include "trust.h"
+
+static bool gives_back_idle(const struct group_info *group)
+{
+	struct policy policy;
+	struct error ignored;
+
+	return !policy_parse(group->reshare, &policy, &ignored) && policy.when == POLICY_IDLE;
+}
+
+/* The image's libraries, for what tasks load later than its template did. */
+static int open_libraries(struct entry *entry, struct error *err)
+{
+	autojson json_t *libraries = recipe_libraries(entry->backend, entry->group.image, err);
+
+	return libraries ? library_mounts(libraries, &entry->mounts, err) : -1;
+}
+
+static int open_mounts(struct entry *entry, struct error *err)
+{
+	const char *group = entry->group.name;
+
+	if (open_libraries(entry, err) ||
+	    (trust_has(group) && trust_mounts(&entry->mounts, err)))
+		return -1;
+	return overrides_have_names(group) ? overrides_mounts(&entry->mounts, err) : 0;
+}
+
+/* Libraries and image are two questions, and have to be about the same. */
+static int check_same(const struct entry *entry, struct error *err)
+{
+	struct group_info now;
+
+	if (entry->backend->group_get(entry->group.name, &now, err))
+		return -1;
+	if (now.id == entry->group.id)
+		return 0;
+	return error_set(err, EAGAIN, "group %s was changed while the task was being started: try again",
+			 entry->group.name);
+}
+
+int entry_open_plain(const struct backend *backend, const char *group, struct entry *entry,
+		     struct error *err)
+{
+	*entry = (struct entry) { .backend = backend, .launch = { .fd = -1 } };
+	if (backend->group_get(group, &entry->group, err) ||
+	    user_by_uid(entry->group.owner, &entry->user, err))
+		return -1;
+	return open_mounts(entry, err);
+}
+
+int entry_open(const struct backend *backend, const char *group, struct entry *entry,
+	       struct error *err)
+{
+	if (entry_open_plain(backend, group, entry, err) ||
+	    backend->launch_open(group, &entry->launch, err) || check_same(entry, err))
+		return -1;
+	entry->launch.reshare_idle = gives_back_idle(&entry->group);
+	return 0;
+}
+
+void entry_close(struct entry *entry)
+{
+	if (entry->launch.segments)
+		entry->backend->launch_close(&entry->launch);
+	task_mounts_free(&entry->mounts);
+}

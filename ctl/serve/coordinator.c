@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The coordinator's life: what it listens on, its loop, its end. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "invoke.h"
+#include "lib/cleanup.h"
+#include "lib/file.h"
+#include "log.h"
+#include "systemd.h"
+#include "task.h"
+#include "waiting.h"
+
+#define TICK_NS		NS_PER_S
+#define DRAIN_NS	(60 * NS_PER_S)	/* for what is being answered when it is to end */
+#define HELD_MAX	(64UL << 20)	/* bytes of bodies */
+#define LOCK_FILE	RUN_DIRECTORY "/serve.lock"
+
+struct ending {
+	struct coordinator *coordinator;
+	struct watch signals;
+	struct timer limit;
+};
+
+/*
+ * Listening.
+ */
+
+static int listen_on(struct coordinator *coordinator, int fd, struct error *err)
+{
+	if (coordinator->nr_listeners == COORDINATOR_LISTENERS) {
+		close(fd);
+		return error_set(err, E2BIG, "there are more than %d sockets to listen on",
+				 COORDINATOR_LISTENERS);
+	}
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	return listener_open(&coordinator->listeners[coordinator->nr_listeners++],
+			     &coordinator->http, fd, &invoke_service, coordinator, err);
+}
+
+/* The lock says that the socket is nobody's. Everybody may connect: see may_invoke(). */
+static int listen_unix(struct coordinator *coordinator, const char *path, struct error *err)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return error_set(err, ENAMETOOLONG, "%.200s is too long for a socket", path);
+	strcpy(address.sun_path, path);
+	unlink(path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && !bind(fd, (struct sockaddr *)&address, sizeof(address)) &&
+	    !chmod(path, 0666) && !listen(fd, SOMAXCONN))
+		return listen_on(coordinator, fd, err);
+	error_set(err, errno, "%.200s cannot be listened on: %s", path, strerror(errno));
+	cleanup_close(&fd);
+	return -1;
+}
+
+static int listen_port(struct coordinator *coordinator, unsigned int port, struct error *err)
+{
+	struct sockaddr_in in = {
+		.sin_family = AF_INET, .sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+
+	if (fd >= 0 && !setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) &&
+	    !bind(fd, (struct sockaddr *)&in, sizeof(in)) && !listen(fd, SOMAXCONN))
+		return listen_on(coordinator, fd, err);
+	error_set(err, errno, "port %u of the loopback interface cannot be listened on: %s: choose another with --port",
+		  port, strerror(errno));
+	cleanup_close(&fd);
+	return -1;
+}
+
+static int listen_all(struct coordinator *coordinator, struct error *err)
+{
+	const struct settings *settings = &coordinator->settings;
+	unsigned int nr, i;
+	int first;
+
+	nr = systemd_listen_fds(&first);
+	for (i = 0; i < nr; i++)
+		if (listen_on(coordinator, first + i, err))
+			return -1;
+	if (nr)
+		return 0;
+	if (settings->socket && listen_unix(coordinator, settings->socket, err))
+		return -1;
+	return settings->port ? listen_port(coordinator, settings->port, err) : 0;
+}
+
+/*
+ * The loop.
+ */
+
+static void on_tick(struct timer *timer)
+{
+	struct coordinator *coordinator = container_of(timer, struct coordinator, tick);
+
+	pool_refresh_all(coordinator);
+	pool_make_room(coordinator);
+	if (!coordinator->draining)
+		pool_fill_all(coordinator);
+	coordinator->queue.hungry = true;
+	coordinator->changed = true;
+	loop_at(&coordinator->loop, timer, loop_now() + TICK_NS);
+}
+
+/* All that can be done at once; how long may be waited then. */
+static int work(struct coordinator *coordinator)
+{
+	int limit_ms;
+
+	do {
+		queue_run(&coordinator->queue);
+		if (coordinator->changed)
+			waiting_dispatch(coordinator);
+		limit_ms = http_run(&coordinator->http);
+	} while (coordinator->changed || !TAILQ_EMPTY(&coordinator->queue.additions));
+	return limit_ms;
+}
+
+static bool has_tasks(const struct coordinator *coordinator)
+{
+	const struct pool *pool;
+
+	TAILQ_FOREACH(pool, &coordinator->pools, link)
+		if (!TAILQ_EMPTY(&pool->tasks))
+			return true;
+	return false;
+}
+
+/* Answers that are being sent count, too. */
+static bool is_done(const struct coordinator *coordinator)
+{
+	return coordinator->draining && !has_tasks(coordinator) &&
+	       TAILQ_EMPTY(&coordinator->waiting) &&
+	       (coordinator->loop.ended || !http_is_answering(&coordinator->http));
+}
+
+static int run(struct coordinator *coordinator, struct error *err)
+{
+	while (!is_done(coordinator))
+		if (loop_step(&coordinator->loop, work(coordinator), err))
+			return -1;
+	return 0;
+}
+
+/*
+ * The end.
+ */
+
+/* Requests that are here are answered, and tasks end once they have nothing to do. */
+static void on_signal(struct watch *watch, uint32_t events)
+{
+	struct ending *ending = container_of(watch, struct ending, signals);
+	struct coordinator *coordinator = ending->coordinator;
+	struct signalfd_siginfo info;
+	unsigned int i;
+
+	(void)events;
+	if (read(watch->fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	log_event(LOG_NOTICE, "draining", NULL);
+	systemd_notify("STOPPING=1");
+	for (i = 0; i < coordinator->nr_listeners; i++)
+		loop_unwatch(&coordinator->loop, &coordinator->listeners[i].watch);
+	/* A second signal does not wait. */
+	loop_at(&coordinator->loop, &ending->limit,
+		coordinator->draining ? loop_now() : loop_now() + DRAIN_NS);
+	coordinator->draining = true;
+	pool_end_all(coordinator);
+}
+
+static void on_limit(struct timer *timer)
+{
+	struct ending *ending = container_of(timer, struct ending, limit);
+	struct pool *pool;
+	struct task *task;
+
+	ending->coordinator->loop.ended = true;
+	waiting_end_all(ending->coordinator, "the coordinator is ending");
+	TAILQ_FOREACH(pool, &ending->coordinator->pools, link)
+		TAILQ_FOREACH(task, &pool->tasks, link)
+			if (task->state != TASK_ENDING)
+				task_interrupt(task);
+}
+
+static int watch_signals(struct ending *ending, struct error *err)
+{
+	sigset_t set;
+	int fd;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		return error_set(err, errno, "signals cannot be waited for: %s", strerror(errno));
+	return loop_watch(&ending->coordinator->loop, &ending->signals, fd, EPOLLIN, err);
+}
+
+/* A connection each, and five descriptors a task. */
+static void raise_limits(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)!setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int take_lock(struct error *err)
+{
+	int fd;
+
+	if (file_make_directory(RUN_DIRECTORY, 0755, err))
+		return -1;
+	fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB))
+		return fd;
+	if (errno == EWOULDBLOCK)
+		error_set(err, EBUSY, "there is a coordinator on this hub already: end it first");
+	else
+		error_set(err, errno, LOCK_FILE " cannot be locked: %s: run as root", strerror(errno));
+	cleanup_close(&fd);
+	return -1;
+}
+
+static int open_all(struct coordinator *coordinator, struct ending *ending, struct error *err)
+{
+	raise_limits();
+	if (loop_open(&coordinator->loop, err) ||
+	    http_open(&coordinator->http, &coordinator->loop, HELD_MAX, err) ||
+	    watch_signals(ending, err) || queue_open(&coordinator->queue, coordinator, err))
+		return -1;
+	task_remove_strays();
+	if (listen_all(coordinator, err))
+		return -1;
+	coordinator->tick.fire = on_tick;
+	on_tick(&coordinator->tick);
+	return 0;
+}
+
+int coordinator_run(const struct backend *backend, const struct settings *settings,
+		    struct error *err)
+{
+	struct coordinator coordinator = { .backend = backend, .settings = *settings };
+	struct ending ending = {
+		.coordinator = &coordinator, .signals = { .fd = -1, .ready = on_signal },
+		.limit.fire = on_limit,
+	};
+	autoclose int lock = take_lock(err);
+	int ret;
+
+	if (lock < 0)
+		return -1;
+	TAILQ_INIT(&coordinator.pools);
+	TAILQ_INIT(&coordinator.waiting);
+	if (open_all(&coordinator, &ending, err))
+		return -1;
+	log_event(LOG_NOTICE, "ready", "backend", backend->name, NULL);
+	systemd_notify("READY=1");
+	ret = run(&coordinator, err);
+	queue_close(&coordinator.queue);
+	http_close(&coordinator.http);
+	pool_free_all(&coordinator);
+	loop_close(&coordinator.loop);
+	return ret;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The coordinator of `coppice serve`: takes requests, has tasks of functions' groups answer
+ * them, and takes the tasks down. One thread, one loop.
+ *
+ *	http		listeners, connections, exchanges
+ *	invoke, runtime_api, metrics	what is served by HTTP: to clients, to tasks, to monitors
+ *	request		what is asked for
+ *	pool		a deployed function: its tasks, what it has measured, its log
+ *	waiting		requests of all functions that wait for a task, in order
+ *	task		one process that handles events one after the other
+ *	queue		asynchronous requests on disk
+ */
+#ifndef COPPICE_COORDINATOR_H
+#define COPPICE_COORDINATOR_H
+
+#include "http.h"
+#include "lib/backend.h"
+#include "loop.h"
+#include "pool.h"
+#include "queue.h"
+#include "request.h"
+
+#define COORDINATOR_LISTENERS	8
+
+struct settings {
+	const char *socket;	/* path, or NULL */
+	unsigned int port;	/* of the loopback interface; 0: none */
+	unsigned int wait_s;	/* that a request waits for its turn */
+	unsigned int retry_s;	/* before the second try of an asynchronous one */
+	unsigned int idle_s;	/* until an idle task is ended */
+	uint64_t reserve;	/* bytes of the hub's memory that stay available */
+	bool any_user;		/* may invoke */
+};
+
+struct coordinator {
+	const struct backend *backend;
+	struct settings settings;
+	struct loop loop;
+	struct http http;
+	struct listener listeners[COORDINATOR_LISTENERS];
+	unsigned int nr_listeners;
+	TAILQ_HEAD(pools, pool) pools;
+	TAILQ_HEAD(waiting, request) waiting;	/* by priority, then age */
+	struct queue queue;
+	struct timer tick;	/* for what nothing tells of */
+	uint64_t tasks;		/* started ever */
+	struct timespec functions_stamp;	/* of their directory, as it was read */
+	uint64_t functions_read, room_made;
+	bool draining;
+	bool changed;		/* a request may be given to a task, or a task be started */
+};
+
+int __must_check coordinator_run(const struct backend *backend, const struct settings *settings,
+				 struct error *err);
+
+#endif /* COPPICE_COORDINATOR_H */

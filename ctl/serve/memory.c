@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The hub's memory. */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "loop.h"
+#include "memory.h"
+
+#define FRESH_NS	(50 * NS_PER_MS)
+
+static uint64_t read_available(void)
+{
+	autoclose int fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+	char text[512];
+	ssize_t len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	const char *at;
+	uint64_t kib;
+
+	text[len > 0 ? len : 0] = '\0';
+	at = strstr(text, "MemAvailable:");
+	/* Who can't know does not refuse. */
+	if (!at || sscanf(at, "MemAvailable: %" SCNu64, &kib) != 1)
+		return UINT64_MAX;
+	return kib << 10;
+}
+
+uint64_t memory_available(void)
+{
+	static uint64_t available, at;
+	uint64_t now = loop_now();
+
+	if (!at || now - at > FRESH_NS) {
+		available = read_available();
+		at = now;
+	}
+	return available;
+}

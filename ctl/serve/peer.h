@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Who is at the other end of a connection on this hub. */
+#ifndef COPPICE_PEER_H
+#define COPPICE_PEER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct peer {
+	uid_t uid;
+	unsigned long inode;	/* of its socket; 0: not known */
+};
+
+/* False if that can't be told: it is gone, or not of this hub. */
+bool peer_find(int fd, struct peer *peer);
+/* Has a process in the cgroup the peer's socket? */
+bool peer_is_in(const struct peer *peer, const char *cgroup);
+
+#endif /* COPPICE_PEER_H */

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A deployed function: its tasks, and what it has measured. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "coordinator.h"
+#include "lib/name.h"
+#include "log.h"
+#include "memory.h"
+#include "task.h"
+
+#define ROOM_NS		(200 * NS_PER_MS)
+#define LOOK_NS		(60 * NS_PER_S)	/* at manifests of functions that have no pool yet */
+
+/* When its manifest was written; all zero: it is not deployed. */
+static struct timespec stamp_of(const char *name)
+{
+	char path[PATH_MAX];
+	struct stat stat_;
+
+	snprintf(path, sizeof(path), FUNCTION_DIRECTORY "/%s/" FUNCTION_MANIFEST, name);
+	return stat(path, &stat_) ? (struct timespec) {} : stat_.st_mtim;
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+static struct pool *find(struct coordinator *coordinator, const char *name)
+{
+	struct pool *pool;
+
+	TAILQ_FOREACH(pool, &coordinator->pools, link)
+		if (!strcmp(pool->function.name, name))
+			return pool;
+	return NULL;
+}
+
+static int load(struct pool *pool, const char *name, struct error *err)
+{
+	struct timespec stamp = stamp_of(name);
+	struct function function = {};
+
+	if (function_get(name, &function, err))
+		return -1;
+	function_free(&pool->function);
+	pool->function = function;
+	pool->log.name = pool->function.name;
+	pool->stamp = stamp;
+	pool->deleted = false;
+	function_group_name(&pool->function, pool->group);
+	return 0;
+}
+
+static struct pool *add(struct coordinator *coordinator, const char *name, struct error *err)
+{
+	struct pool *pool = calloc(1, sizeof(*pool));
+
+	if (!pool) {
+		error_set(err, ENOMEM, "out of memory");
+		return NULL;
+	}
+	pool->coordinator = coordinator;
+	TAILQ_INIT(&pool->tasks);
+	if (load(pool, name, err)) {
+		free(pool);
+		return NULL;
+	}
+	function_log_open(&pool->log, pool->function.name);
+	TAILQ_INSERT_TAIL(&coordinator->pools, pool, link);
+	return pool;
+}
+
+/* Those that are at work end after it. */
+static void end_tasks(struct pool *pool, const char *reason)
+{
+	struct task *task, *next;
+
+	for (task = TAILQ_FIRST(&pool->tasks); task; task = next) {
+		next = TAILQ_NEXT(task, link);
+		task->outdated = true;
+		if (task->state == TASK_IDLE || task->state == TASK_STARTING)
+			task_end(task, reason);
+	}
+}
+
+static int refresh(struct pool *pool, struct error *err)
+{
+	struct timespec stamp = stamp_of(pool->function.name);
+	char name[IMAGE_NAME_MAX + 1];
+
+	if (same_time(&stamp, &pool->stamp) && !pool->deleted)
+		return 0;
+	snprintf(name, sizeof(name), "%s", pool->function.name);
+	end_tasks(pool, "the function was changed");
+	if (!load(pool, name, err))
+		return 0;
+	pool->deleted = true;
+	pool->stamp = (struct timespec) {};
+	return -1;
+}
+
+struct pool *pool_find(struct coordinator *coordinator, const char *name, struct error *err)
+{
+	struct pool *pool;
+
+	/* It becomes a path. */
+	if (name_check("a function", name, err)) {
+		err->code = ENOENT;
+		return NULL;
+	}
+	pool = find(coordinator, name);
+	if (!pool)
+		return add(coordinator, name, err);
+	return refresh(pool, err) ? NULL : pool;
+}
+
+static int add_new(const struct function *function, void *data)
+{
+	struct coordinator *coordinator = data;
+	struct error ignored;
+
+	if (function->min_warm && !find(coordinator, function->name))
+		(void)add(coordinator, function->name, &ignored);
+	return 0;
+}
+
+static void end_idle_too_long(struct pool *pool)
+{
+	uint64_t limit = pool->coordinator->settings.idle_s * NS_PER_S, now = loop_now();
+	struct task *task, *next;
+
+	for (task = TAILQ_FIRST(&pool->tasks); task; task = next) {
+		next = TAILQ_NEXT(task, link);
+		if (task->state == TASK_IDLE && now - task->since > limit &&
+		    pool->nr_tasks > pool->function.min_warm)
+			task_end(task, "it was idle");
+	}
+}
+
+static void free_pool(struct pool *pool)
+{
+	TAILQ_REMOVE(&pool->coordinator->pools, pool, link);
+	function_log_close(&pool->log);
+	function_free(&pool->function);
+	free(pool);
+}
+
+void pool_refresh_all(struct coordinator *coordinator)
+{
+	struct pool *pool, *next;
+	struct error ignored;
+
+	for (pool = TAILQ_FIRST(&coordinator->pools); pool; pool = next) {
+		next = TAILQ_NEXT(pool, link);
+		(void)!refresh(pool, &ignored);
+		end_idle_too_long(pool);
+		if (pool->deleted && TAILQ_EMPTY(&pool->tasks) && !pool->nr_waiting && !pool->nr_stored)
+			free_pool(pool);
+	}
+}
+
+/* All of them are read only if one was added or deleted, and now and then. */
+static void add_all_new(struct coordinator *coordinator)
+{
+	struct stat stat_ = {};
+	struct error ignored;
+
+	(void)!stat(FUNCTION_DIRECTORY, &stat_);
+	if (same_time(&stat_.st_mtim, &coordinator->functions_stamp) &&
+	    loop_now() - coordinator->functions_read < LOOK_NS)
+		return;
+	coordinator->functions_stamp = stat_.st_mtim;
+	coordinator->functions_read = loop_now();
+	(void)!function_each(add_new, coordinator, &ignored);
+}
+
+void pool_fill_all(struct coordinator *coordinator)
+{
+	struct pool *pool;
+	struct error err;
+
+	add_all_new(coordinator);
+	TAILQ_FOREACH(pool, &coordinator->pools, link) {
+		if (pool->nr_tasks >= pool->function.min_warm || !pool_may_start(pool))
+			continue;
+		if (task_begin(pool, &err))
+			log_event(LOG_ERR, "start-failed", "function", pool->function.name,
+				  "reason", err.text, NULL);
+	}
+}
+
+void pool_end_all(struct coordinator *coordinator)
+{
+	struct pool *pool;
+
+	TAILQ_FOREACH(pool, &coordinator->pools, link)
+		end_tasks(pool, "the coordinator ends");
+}
+
+void pool_free_all(struct coordinator *coordinator)
+{
+	struct pool *pool;
+
+	while ((pool = TAILQ_FIRST(&coordinator->pools)))
+		free_pool(pool);
+}
+
+/* The one that was busy last: its memory is the warmest, and others may come to their end. */
+struct task *pool_idle(struct pool *pool)
+{
+	struct task *task;
+
+	TAILQ_FOREACH(task, &pool->tasks, link)
+		if (task->state == TASK_IDLE && task_takes_events(task))
+			return task;
+	return NULL;
+}
+
+bool pool_may_start(const struct pool *pool)
+{
+	return !pool->deleted && pool->nr_tasks < pool->function.max &&
+	       memory_available() >= pool->coordinator->settings.reserve;
+}
+
+/* A command ends with its event. Only the module can put a task back; what is no image's has nothing to be put back to. */
+bool pool_is_fresh(const struct pool *pool)
+{
+	const struct function *function = &pool->function;
+
+	if (function->runtime == FUNCTION_COMMAND)
+		return true;
+	if (function->reuse != FUNCTION_RESET)
+		return function->reuse == FUNCTION_FRESH;
+	return !pool->coordinator->backend->task_reset || function->mode != FUNCTION_IMAGE;
+}
+
+/*
+ * Idle tasks have been put back to their image, or have given back what equals it, when their event
+ * ended. What is left is to end the one that has waited longest.
+ */
+void pool_make_room(struct coordinator *coordinator)
+{
+	struct task *task, *oldest = NULL;
+	struct pool *pool;
+
+	/* What the last one had takes a moment to come back. */
+	if (loop_now() - coordinator->room_made < ROOM_NS ||
+	    memory_available() >= coordinator->settings.reserve)
+		return;
+	TAILQ_FOREACH(pool, &coordinator->pools, link)
+		TAILQ_FOREACH(task, &pool->tasks, link)
+			if (task->state == TASK_IDLE && (!oldest || task->since < oldest->since))
+				oldest = task;
+	if (!oldest)
+		return;
+	log_event(LOG_NOTICE, "task-retired", "function", oldest->pool->function.name, "reason",
+		  "the hub has little memory left", NULL);
+	task_end(oldest, "the hub has little memory left");
+	coordinator->room_made = loop_now();
+}
+
+bool pool_wants_spare(const struct pool *pool)
+{
+	uint64_t idle_ns = pool->coordinator->settings.idle_s * NS_PER_S;
+
+	return pool_is_fresh(pool) && !pool->nr_idle && pool->last_event &&
+	       !pool->coordinator->draining && loop_now() - pool->last_event < idle_ns;
+}
+
+uint64_t pool_expected_wait(const struct pool *pool)
+{
+	unsigned int max = pool->function.max;
+
+	if (pool->nr_idle > pool->nr_waiting || pool->nr_tasks < max || !max)
+		return 0;
+	return pool->mean_ns * (pool->nr_waiting + 1) / max;
+}
+
+/* The last ones count most. */
+void pool_measure(struct pool *pool, uint64_t duration_ns)
+{
+	pool->duration_ns += duration_ns;
+	if (!pool->mean_ns)
+		pool->mean_ns = duration_ns;
+	else
+		pool->mean_ns += ((int64_t)duration_ns - (int64_t)pool->mean_ns) / 8;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A deployed function: its tasks, and what it has measured of them. */
+#ifndef COPPICE_POOL_H
+#define COPPICE_POOL_H
+
+#include <time.h>
+
+#include "function_log.h"
+#include "lib/function.h"
+#include "loop.h"
+#include "request.h"
+
+struct coordinator;
+struct task;
+
+struct pool {
+	struct coordinator *coordinator;
+	struct function function;
+	struct timespec stamp;	/* of its manifest, as it was read */
+	char group[IMAGE_NAME_MAX + 1];
+	TAILQ_HEAD(tasks, task) tasks;	/* idle ones in order of their last event, the latest first */
+	unsigned int nr_tasks;	/* those that are not being ended */
+	unsigned int nr_starting, nr_idle, nr_waiting;
+	unsigned int nr_stored;	/* requests of the queue that are handed out */
+	uint64_t last_event;	/* when it was handed out; 0: or no task could be started since */
+	uint64_t mean_ns;	/* of an event; 0: not known yet */
+	struct function_log log;
+	bool deleted;
+	/* counted since the coordinator's start */
+	uint64_t invocations, errors, crashes, timeouts, throttled, cold_starts, resets;
+	uint64_t duration_ns;
+	TAILQ_ENTRY(pool) link;
+};
+
+/* The function of this name as it is deployed now; NULL with ENOENT in err if there is none. */
+struct pool *pool_find(struct coordinator *coordinator, const char *name, struct error *err);
+/* Have tasks of functions that were changed or deleted ended. */
+void pool_refresh_all(struct coordinator *coordinator);
+/* Start what there is to be at least. */
+void pool_fill_all(struct coordinator *coordinator);
+/* End an idle task if the hub has less memory than it is to keep. */
+void pool_make_room(struct coordinator *coordinator);
+/* End all tasks. */
+void pool_end_all(struct coordinator *coordinator);
+/* Free them, once they have no tasks. */
+void pool_free_all(struct coordinator *coordinator);
+
+/* A task that can take an event, or NULL. */
+struct task *pool_idle(struct pool *pool);
+bool pool_may_start(const struct pool *pool);
+/* Are the tasks new ones each time? */
+bool pool_is_fresh(const struct pool *pool);
+/* If so, the next event shall find one that has started. */
+bool pool_wants_spare(const struct pool *pool);
+
+/* How long a request that comes now waits, by what was measured. */
+uint64_t pool_expected_wait(const struct pool *pool);
+void pool_measure(struct pool *pool, uint64_t duration_ns);
+
+#endif /* COPPICE_POOL_H */

@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Asynchronous requests, in SQLite. What is added in one turn of the loop goes to disk in one
+ * transaction. That something has ended can wait for it: what is forgotten of that runs again.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "coordinator.h"
+#include "lib/file.h"
+#include "log.h"
+#include "queue.h"
+#include "waiting.h"
+
+#define EVENTS_MAX	100000
+#define BYTES_MAX	(256UL << 20)
+#define TRIES_MAX	3
+#define DEAD_MAX	10000
+#define AGE_MAX_S	(6 * 3600)	/* until one that can't be begun is given up */
+#define AGAIN_S		5		/* until it is tried to begin it again */
+#define FLUSH_NS	(50 * NS_PER_MS)
+
+struct addition {
+	struct request *request;
+	queue_fn done;
+	TAILQ_ENTRY(addition) link;
+};
+
+struct loaded {
+	struct queue *queue;
+	struct request *request;
+	int tries;
+	int64_t received;
+	TAILQ_ENTRY(loaded) link;
+};
+
+static const char schema[] =
+	"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -512;"
+	"CREATE TABLE IF NOT EXISTS event (id TEXT PRIMARY KEY, function TEXT NOT NULL,"
+	" payload BLOB NOT NULL, context TEXT, trace TEXT NOT NULL, received INTEGER NOT NULL,"
+	" tries INTEGER NOT NULL, due INTEGER NOT NULL);"
+	"CREATE INDEX IF NOT EXISTS event_due ON event (function, due);"
+	"CREATE TABLE IF NOT EXISTS dead (id TEXT PRIMARY KEY, function TEXT NOT NULL,"
+	" payload BLOB NOT NULL, context TEXT, trace TEXT NOT NULL, received INTEGER NOT NULL,"
+	" tries INTEGER NOT NULL, ended INTEGER NOT NULL, reason TEXT);";
+
+/*
+ * Statements. Values follow a format: s text, i number, b bytes and their length.
+ */
+
+static void bind_values(sqlite3_stmt *statement, const char *format, va_list args)
+{
+	const char *text;
+	int at;
+
+	for (at = 1; *format; format++, at++) {
+		if (*format == 'i') {
+			sqlite3_bind_int64(statement, at, va_arg(args, int64_t));
+			continue;
+		}
+		text = va_arg(args, const char *);
+		if (*format == 's')
+			sqlite3_bind_text(statement, at, text, -1, SQLITE_STATIC);
+		else
+			sqlite3_bind_blob64(statement, at, text, va_arg(args, size_t), SQLITE_STATIC);
+	}
+}
+
+static sqlite3_stmt *prepare(struct queue *queue, const char *sql, const char *format, va_list args)
+{
+	sqlite3_stmt *statement = NULL;
+
+	if (sqlite3_prepare_v2(queue->db, sql, -1, &statement, NULL) == SQLITE_OK)
+		bind_values(statement, format, args);
+	else
+		log_event(LOG_ERR, "queue-failed", "reason", sqlite3_errmsg(queue->db), NULL);
+	return statement;
+}
+
+static sqlite3_stmt *ask(struct queue *queue, const char *sql, const char *format, ...)
+{
+	sqlite3_stmt *statement;
+	va_list args;
+
+	va_start(args, format);
+	statement = prepare(queue, sql, format, args);
+	va_end(args);
+	return statement;
+}
+
+/* False, and said, if it fails. */
+static bool tell(struct queue *queue, const char *sql, const char *format, ...)
+{
+	sqlite3_stmt *statement;
+	va_list args;
+	bool done;
+
+	va_start(args, format);
+	statement = prepare(queue, sql, format, args);
+	va_end(args);
+	done = statement && sqlite3_step(statement) == SQLITE_DONE;
+	if (statement && !done)
+		log_event(LOG_ERR, "queue-failed", "reason", sqlite3_errmsg(queue->db), NULL);
+	sqlite3_finalize(statement);
+	return done;
+}
+
+static uint64_t ask_number(struct queue *queue, const char *sql)
+{
+	sqlite3_stmt *statement = ask(queue, sql, "");
+	uint64_t number = 0;
+
+	if (statement && sqlite3_step(statement) == SQLITE_ROW)
+		number = sqlite3_column_int64(statement, 0);
+	sqlite3_finalize(statement);
+	return number;
+}
+
+static void recount(struct queue *queue)
+{
+	queue->stored = ask_number(queue, "SELECT count(*) FROM event");
+	queue->bytes = ask_number(queue, "SELECT sum(length(payload)) FROM event");
+	queue->dead = ask_number(queue, "SELECT count(*) FROM dead");
+}
+
+/*
+ * Transactions.
+ */
+
+static void begin(struct queue *queue)
+{
+	if (!queue->open_transaction)
+		queue->open_transaction = tell(queue, "BEGIN IMMEDIATE", "");
+	loop_cancel(&queue->coordinator->loop, &queue->flush);
+	loop_at(&queue->coordinator->loop, &queue->flush, loop_now() + FLUSH_NS);
+}
+
+static void commit(struct queue *queue)
+{
+	struct addition *addition;
+	bool done;
+
+	done = queue->open_transaction && tell(queue, "COMMIT", "");
+	if (queue->open_transaction && !done)
+		(void)tell(queue, "ROLLBACK", "");
+	queue->open_transaction = false;
+	loop_cancel(&queue->coordinator->loop, &queue->flush);
+	while ((addition = TAILQ_FIRST(&queue->additions))) {
+		TAILQ_REMOVE(&queue->additions, addition, link);
+		addition->done(addition->request, done);
+		free(addition);
+	}
+	if (!done)
+		recount(queue);
+	queue->hungry = true;
+}
+
+static void on_flush(struct timer *timer)
+{
+	commit(container_of(timer, struct queue, flush));
+}
+
+/*
+ * In.
+ */
+
+bool queue_is_full(const struct queue *queue)
+{
+	return queue->stored >= EVENTS_MAX || queue->bytes >= BYTES_MAX;
+}
+
+static bool insert(struct queue *queue, const struct request *request)
+{
+	int64_t now = time(NULL);
+
+	return tell(queue, "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, 0, ?)", "ssbssii",
+		    request->id, request->pool->function.name, request->payload, request->len,
+		    request->context, request->trace, now, now);
+}
+
+void queue_add(struct queue *queue, struct request *request, queue_fn done)
+{
+	struct addition *addition = malloc(sizeof(*addition));
+
+	begin(queue);
+	if (!addition || !queue->open_transaction || !insert(queue, request)) {
+		free(addition);
+		done(request, false);
+		return;
+	}
+	*addition = (struct addition) { .request = request, .done = done };
+	TAILQ_INSERT_TAIL(&queue->additions, addition, link);
+	queue->stored++;
+	queue->bytes += request->len;
+}
+
+/*
+ * The end of one.
+ */
+
+static void forget(struct queue *queue, const char *id, size_t len)
+{
+	if (!tell(queue, "DELETE FROM event WHERE id = ?", "s", id))
+		return;
+	queue->stored--;
+	queue->bytes -= len < queue->bytes ? len : queue->bytes;
+}
+
+static void bury(struct queue *queue, const char *id, size_t len, int tries, const char *reason)
+{
+	log_event(LOG_ERR, "event-dead", "request", id, "reason", reason, NULL);
+	if (tell(queue, "INSERT OR REPLACE INTO dead SELECT id, function, payload, context, trace,"
+		 " received, ?, ?, ? FROM event WHERE id = ?", "iiss", (int64_t)tries,
+		 (int64_t)time(NULL), reason, id))
+		queue->dead++;
+	if (queue->dead > DEAD_MAX &&
+	    tell(queue, "DELETE FROM dead WHERE rowid = (SELECT min(rowid) FROM dead)", ""))
+		queue->dead--;
+	forget(queue, id, len);
+}
+
+static void put_off(struct queue *queue, const char *id, int tries, int64_t seconds)
+{
+	(void)tell(queue, "UPDATE event SET tries = ?, due = ? WHERE id = ?", "iis", (int64_t)tries,
+		   (int64_t)time(NULL) + seconds, id);
+}
+
+static bool was_begun(const struct outcome *outcome)
+{
+	return outcome->kind != OUTCOME_THROTTLED && outcome->kind != OUTCOME_UNAVAILABLE;
+}
+
+static void settle(struct loaded *loaded, const struct outcome *outcome)
+{
+	const struct request *request = loaded->request;
+	struct queue *queue = loaded->queue;
+	const char *reason = outcome->body ? outcome->body : outcome->reason;
+	unsigned int wait = queue->coordinator->settings.retry_s;
+
+	loaded->tries += was_begun(outcome);
+	if (outcome->kind == OUTCOME_RESULT)
+		forget(queue, request->id, request->len);
+	else if (loaded->tries >= TRIES_MAX ||
+		 (!was_begun(outcome) && time(NULL) - loaded->received > AGE_MAX_S))
+		bury(queue, request->id, request->len, loaded->tries, reason);
+	else if (was_begun(outcome))
+		put_off(queue, request->id, loaded->tries, (int64_t)wait * loaded->tries);
+	else
+		put_off(queue, request->id, loaded->tries, AGAIN_S);
+}
+
+static void ended(struct request *request, struct outcome *outcome)
+{
+	static const char *const words[] = {
+		[OUTCOME_RESULT] = "result", [OUTCOME_ERROR] = "error", [OUTCOME_CRASH] = "crash",
+		[OUTCOME_INVALID] = "invalid", [OUTCOME_THROTTLED] = "throttled",
+		[OUTCOME_UNAVAILABLE] = "unavailable",
+	};
+	struct loaded *loaded = request->data;
+	struct queue *queue = loaded->queue;
+	char *text = NULL;
+
+	/* The reason is a text, with an end. */
+	if (outcome->body)
+		text = strndup(outcome->body, outcome->len);
+	begin(queue);
+	settle(loaded, &(struct outcome) { .kind = outcome->kind, .body = text,
+					   .reason = outcome->reason });
+	free(text);
+	log_event(LOG_INFO, "event-ended", "function", request->pool->function.name, "request",
+		  request->id, "outcome", words[outcome->kind], NULL);
+	request->pool->nr_stored--;
+	TAILQ_REMOVE(&queue->loaded, loaded, link);
+	free(loaded);
+	request_free(request);
+	queue->hungry = true;
+}
+
+/*
+ * Out.
+ */
+
+static bool is_loaded(const struct queue *queue, const char *id)
+{
+	const struct loaded *loaded;
+
+	TAILQ_FOREACH(loaded, &queue->loaded, link)
+		if (!strcmp(loaded->request->id, id))
+			return true;
+	return false;
+}
+
+static char *copy_payload(sqlite3_stmt *row, int column, size_t *len)
+{
+	const void *data = sqlite3_column_blob(row, column);
+	char *copy;
+
+	*len = sqlite3_column_bytes(row, column);
+	copy = malloc(*len + 1);
+	if (copy && *len)
+		memcpy(copy, data, *len);
+	return copy;
+}
+
+/* id, payload, context, trace, tries, received */
+static void load(struct queue *queue, struct pool *pool, sqlite3_stmt *row)
+{
+	struct loaded *loaded = calloc(1, sizeof(*loaded));
+	const char *context = (const char *)sqlite3_column_text(row, 2);
+	struct request *request;
+	size_t len;
+	char *payload = copy_payload(row, 1, &len);
+
+	request = payload ? request_new(payload, len) : NULL;
+	if (!loaded || !request) {
+		free(loaded);
+		return;
+	}
+	snprintf(request->id, sizeof(request->id), "%s", sqlite3_column_text(row, 0));
+	request_set_trace(request, (const char *)sqlite3_column_text(row, 3));
+	request->context = context ? strdup(context) : NULL;
+	request->held = &queue->coordinator->http.held;
+	*request->held += len;
+	*loaded = (struct loaded) {
+		.queue = queue, .request = request, .tries = sqlite3_column_int(row, 4),
+		.received = sqlite3_column_int64(row, 5),
+	};
+	request->data = loaded;
+	request->ended = ended;
+	TAILQ_INSERT_TAIL(&queue->loaded, loaded, link);
+	pool->nr_stored++;
+	waiting_add(pool, request, true);
+}
+
+/* No more than the function may run at a time. */
+static void load_of(struct queue *queue, struct pool *pool)
+{
+	sqlite3_stmt *rows;
+	const struct http *http = &queue->coordinator->http;
+
+	/* Memory is for those who wait for an answer first. */
+	if (pool->nr_stored >= pool->function.max || http->held > http->held_max / 2)
+		return;
+	rows = ask(queue, "SELECT id, payload, context, trace, tries, received FROM event"
+		   " WHERE function = ? AND due <= ? ORDER BY due, rowid LIMIT ?", "sii",
+		   pool->function.name, (int64_t)time(NULL),
+		   (int64_t)pool->function.max + pool->nr_stored);
+	while (rows && pool->nr_stored < pool->function.max && sqlite3_step(rows) == SQLITE_ROW)
+		if (!is_loaded(queue, (const char *)sqlite3_column_text(rows, 0)))
+			load(queue, pool, rows);
+	sqlite3_finalize(rows);
+}
+
+static void bury_all_of(struct queue *queue, const char *function)
+{
+	sqlite3_stmt *rows = ask(queue, "SELECT id, length(payload), tries FROM event"
+				 " WHERE function = ? LIMIT 100", "s", function);
+
+	begin(queue);
+	while (rows && sqlite3_step(rows) == SQLITE_ROW)
+		if (!is_loaded(queue, (const char *)sqlite3_column_text(rows, 0)))
+			bury(queue, (const char *)sqlite3_column_text(rows, 0),
+			     sqlite3_column_int64(rows, 1), sqlite3_column_int(rows, 2),
+			     "the function was deleted");
+	sqlite3_finalize(rows);
+}
+
+static void load_due(struct queue *queue)
+{
+	sqlite3_stmt *rows = ask(queue, "SELECT DISTINCT function FROM event WHERE due <= ?", "i",
+				 (int64_t)time(NULL));
+	const char *name;
+	struct pool *pool;
+	struct error err;
+
+	while (rows && sqlite3_step(rows) == SQLITE_ROW) {
+		name = (const char *)sqlite3_column_text(rows, 0);
+		pool = pool_find(queue->coordinator, name, &err);
+		if (pool)
+			load_of(queue, pool);
+		else if (err.code == ENOENT)
+			bury_all_of(queue, name);
+	}
+	sqlite3_finalize(rows);
+}
+
+void queue_run(struct queue *queue)
+{
+	if (!TAILQ_EMPTY(&queue->additions))
+		commit(queue);
+	if (!queue->hungry || queue->coordinator->draining)
+		return;
+	queue->hungry = false;
+	if (queue->stored)
+		load_due(queue);
+}
+
+/* Events may have secrets. */
+static int open_file(struct queue *queue)
+{
+	mode_t before = umask(0077);
+	int ret = sqlite3_open(QUEUE_FILE, &queue->db);
+
+	umask(before);
+	return ret;
+}
+
+int queue_open(struct queue *queue, struct coordinator *coordinator, struct error *err)
+{
+	*queue = (struct queue) { .coordinator = coordinator, .hungry = true, .flush.fire = on_flush };
+	TAILQ_INIT(&queue->additions);
+	TAILQ_INIT(&queue->loaded);
+	if (file_make_directory(STATE_DIRECTORY, 0755, err))
+		return -1;
+	if (open_file(queue) != SQLITE_OK ||
+	    sqlite3_exec(queue->db, schema, NULL, NULL, NULL) != SQLITE_OK)
+		return error_set(err, EIO, QUEUE_FILE " cannot be used: %s", sqlite3_errmsg(queue->db));
+	sqlite3_busy_timeout(queue->db, 1000);
+	recount(queue);
+	return 0;
+}
+
+void queue_close(struct queue *queue)
+{
+	commit(queue);
+	sqlite3_close(queue->db);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Asynchronous requests, on disk from before they are acknowledged until they have run to their
+ * end: each runs at least once, under its id, whatever happens to the coordinator.
+ */
+#ifndef COPPICE_QUEUE_H
+#define COPPICE_QUEUE_H
+
+#include <sqlite3.h>
+
+#include "request.h"
+
+#define QUEUE_FILE	"/var/lib/coppice/queue.db"
+
+struct coordinator;
+
+struct queue {
+	struct coordinator *coordinator;
+	sqlite3 *db;
+	bool open_transaction;
+	bool hungry;		/* there may be some to be run */
+	uint64_t stored, dead, bytes;
+	struct timer flush;
+	TAILQ_HEAD(addition_list, addition) additions;	/* of this transaction */
+	TAILQ_HEAD(loaded_list, loaded) loaded;	/* handed out, and not ended */
+};
+
+/* Told when it is on disk, or can't be; frees the request. */
+typedef void (*queue_fn)(struct request *request, bool stored);
+
+int __must_check queue_open(struct queue *queue, struct coordinator *coordinator,
+			    struct error *err);
+/* What is handed out stays on disk. */
+void queue_close(struct queue *queue);
+
+bool queue_is_full(const struct queue *queue);
+void queue_add(struct queue *queue, struct request *request, queue_fn done);
+/* What is to be done before the loop waits: to disk with what was added, and out with what is due. */
+void queue_run(struct queue *queue);
+
+#endif /* COPPICE_QUEUE_H */

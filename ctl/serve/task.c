@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One process that handles events. Its states:
+ *
+ *	STARTING -> IDLE -> BUSY -> TIDYING -> IDLE …, and ENDING from each of them.
+ *
+ * Whatever happens, a request that a task has ends exactly once: by its answer, at its
+ * deadline, or when the process is gone.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "task_parts.h"
+#include "waiting.h"
+
+#define TIDY_NS		(10 * NS_PER_S)	/* to be ready for the next event */
+#define REMOVE_NS	(5 * NS_PER_MS)	/* from one try to remove the cgroup to the next */
+
+struct loop *task_loop(const struct task *task)
+{
+	return &task->pool->coordinator->loop;
+}
+
+static void count(struct task *task, int by)
+{
+	struct pool *pool = task->pool;
+
+	pool->nr_starting += task->state == TASK_STARTING ? by : 0;
+	pool->nr_idle += task->state == TASK_IDLE ? by : 0;
+	pool->nr_tasks += task->state != TASK_ENDING ? by : 0;
+}
+
+void task_enter(struct task *task, enum task_state state, uint64_t limit_ns)
+{
+	count(task, -1);
+	task->state = state;
+	count(task, 1);
+	task->since = loop_now();
+	loop_cancel(task_loop(task), &task->timer);
+	if (limit_ns)
+		loop_at(task_loop(task), &task->timer, task->since + limit_ns);
+}
+
+/*
+ * The end.
+ */
+
+static void release(struct task *task)
+{
+	struct loop *loop = task_loop(task);
+
+	channel_close(&task->channel, loop);
+	runtime_api_close(task);
+	task_output_close(task);
+	report_close(&task->report);
+}
+
+static void remove_task(struct task *task)
+{
+	struct pool *pool = task->pool;
+
+	if (!task_cgroup_remove(task)) {
+		task_cgroup_kill(task);
+		loop_at(task_loop(task), &task->timer, loop_now() + REMOVE_NS);
+		return;
+	}
+	loop_unwatch(task_loop(task), &task->exit);
+	loop_cancel(task_loop(task), &task->timer);
+	TAILQ_REMOVE(&pool->tasks, task, link);
+	pool->coordinator->changed = true;
+	free(task);
+}
+
+static void end_request(struct task *task, struct outcome *outcome)
+{
+	struct request *request = task->request;
+
+	task->request = NULL;
+	outcome->log = task->tail;
+	outcome->log_len = task->tail_len;
+	request->ended(request, outcome);
+	free(outcome->body);
+}
+
+/* What the cloud says at the end of each event. */
+static void print_report(struct task *task, uint64_t duration)
+{
+	const char *id = task->request->id;
+
+	task_print(task, "END RequestId: %s\n", id);
+	task_print(task, "REPORT RequestId: %s\tDuration: %.2f ms\tBilled Duration: %llu ms\tMemory Size: %u MB\n",
+		   id, (double)duration / NS_PER_MS,
+		   (unsigned long long)((duration + NS_PER_MS - 1) / NS_PER_MS),
+		   task->pool->function.memory);
+}
+
+static void finish(struct task *task, struct outcome *outcome)
+{
+	uint64_t duration = loop_now() - task->request->begun;
+	struct pool *pool = task->pool;
+
+	pool_measure(pool, duration);
+	pool->errors += outcome->kind == OUTCOME_ERROR;
+	pool->crashes += outcome->kind == OUTCOME_CRASH;
+	print_report(task, duration);
+	end_request(task, outcome);
+}
+
+static void crash(struct task *task)
+{
+	struct outcome outcome = {};
+	const char *id = task->request->id;
+
+	if (task->killed_for)
+		outcome_error(&outcome, "Runtime.ExitError", "RequestId: %s Error: Runtime was ended: %s",
+			      id, task->killed_for);
+	else if (WIFSIGNALED(task->status))
+		outcome_error(&outcome, "Runtime.ExitError", "RequestId: %s Error: Runtime exited with error: signal: %s",
+			      id, sigdescr_np(WTERMSIG(task->status)));
+	else
+		outcome_error(&outcome, "Runtime.ExitError", "RequestId: %s Error: Runtime exited with error: exit status %d",
+			      id, WEXITSTATUS(task->status));
+	finish(task, &outcome);
+}
+
+void task_end(struct task *task, const char *reason)
+{
+	if (task->state == TASK_ENDING)
+		return;
+	task->killed_for = reason;
+	if (task->request)
+		crash(task);
+	task_enter(task, TASK_ENDING, 0);
+	release(task);
+	task_cgroup_kill(task);
+	if (task->exited)
+		remove_task(task);
+}
+
+void task_interrupt(struct task *task)
+{
+	struct outcome outcome = { .kind = OUTCOME_UNAVAILABLE, .reason = "the coordinator is ending" };
+
+	if (task->request)
+		end_request(task, &outcome);
+	task_end(task, "the coordinator ends");
+}
+
+void task_misbehaved(struct task *task, const char *what)
+{
+	log_event(LOG_WARNING, "task-misbehaved", "function", task->pool->function.name,
+		  "request", task->request ? task->request->id : NULL, "reason", what, NULL);
+	task_end(task, what);
+}
+
+/* It ended before it could take an event. Whoever waits has waited for it. */
+static void start_failed(struct task *task)
+{
+	struct error err;
+
+	if (!report_failed(&task->report, &err))
+		error_set(&err, 0, "the function's task ended with %s %d before it asked for an event: see "
+			  FUNCTION_LOG_DIRECTORY "/%s.log",
+			  WIFSIGNALED(task->status) ? "signal" : "status",
+			  WIFSIGNALED(task->status) ? WTERMSIG(task->status) : WEXITSTATUS(task->status),
+			  task->pool->function.name);
+	log_event(LOG_ERR, "start-failed", "function", task->pool->function.name, "reason",
+		  err.text, NULL);
+	task->pool->last_event = 0;
+	waiting_fail(task->pool, err.text);
+}
+
+static void on_exit_(struct watch *watch, uint32_t events)
+{
+	struct task *task = container_of(watch, struct task, exit);
+
+	(void)events;
+	if (waitpid(task->pid, &task->status, WNOHANG) != task->pid)
+		return;
+	loop_change(task_loop(task), watch, 0);
+	if (task->state != TASK_ENDING) {
+		/* What it said last counts. */
+		task_output_drain(task);
+		if (task->channel.watch.fd >= 0)
+			(void)channel_receive(task);
+	}
+	if (task->state == TASK_STARTING || (task->state == TASK_IDLE && task->channel.plain))
+		start_failed(task);
+	else if (task->state == TASK_BUSY && task->channel.plain && !task->status)
+		channel_finish(task);
+	task_end(task, NULL);
+	task->exited = true;
+	remove_task(task);
+}
+
+/*
+ * Events.
+ */
+
+static void time_out(struct task *task)
+{
+	unsigned int seconds = task->pool->function.timeout;
+	struct outcome outcome = {};
+
+	task->pool->timeouts++;
+	outcome_error(&outcome, "Sandbox.Timedout", "RequestId: %s Error: Task timed out after %u.00 seconds",
+		      task->request->id, seconds);
+	task_output_drain(task);
+	task_print(task, "%s Task timed out after %u.00 seconds\n\n", task->request->id, seconds);
+	finish(task, &outcome);
+	task_end(task, "it timed out");
+}
+
+static void on_timer(struct timer *timer)
+{
+	struct task *task = container_of(timer, struct task, timer);
+
+	switch (task->state) {
+	case TASK_BUSY:
+		time_out(task);
+		break;
+	case TASK_ENDING:
+		remove_task(task);
+		break;
+	case TASK_STARTING:
+		waiting_fail(task->pool, "the function's task did not ask for an event in time");
+		task_end(task, "it did not get as far as to ask for an event");
+		break;
+	default:
+		task_end(task, "it was not ready for the next event in time");
+	}
+}
+
+bool task_takes_events(struct task *task)
+{
+	if (task->channel.watch.fd >= 0 || runtime_api_waits(task))
+		return true;
+	task_enter(task, TASK_TIDYING, TIDY_NS);
+	return false;
+}
+
+void task_give(struct task *task, struct request *request)
+{
+	struct pool *pool = task->pool;
+
+	pool->invocations++;
+	pool->last_event = loop_now();
+	task->request = request;
+	task->events++;
+	request->begun = loop_now();
+	task->printed = task->tail_len = 0;
+	task_print(task, "START RequestId: %s Version: $LATEST\n", request->id);
+	task_enter(task, TASK_BUSY, pool->function.timeout * NS_PER_S);
+	if (task->channel.watch.fd >= 0)
+		channel_send(task);
+	else
+		runtime_api_send(task);
+}
+
+void task_answered(struct task *task, enum outcome_kind kind, char *body, size_t len)
+{
+	struct outcome outcome = { .kind = kind, .body = body, .len = len };
+
+	task_output_drain(task);
+	finish(task, &outcome);
+	if (task->outdated)
+		task_end(task, "the function was changed");
+	else if (pool_is_fresh(task->pool))
+		task_end(task, "it is for one event");
+	else
+		task_enter(task, TASK_TIDYING, TIDY_NS);
+}
+
+void task_is_ready(struct task *task)
+{
+	struct pool *pool = task->pool;
+
+	if (task->state == TASK_STARTING)
+		pool->cold_starts++;
+	else if (pool->function.reuse == FUNCTION_RESET)
+		pool->resets++;
+	if (task->outdated || (pool->coordinator->draining && !pool->nr_waiting)) {
+		task_end(task, "it is not wanted any more");
+		return;
+	}
+	/* A reset puts back one process. */
+	if (pool->function.reuse == FUNCTION_RESET && task_cgroup_has_others(task)) {
+		task_end(task, "it left processes behind");
+		return;
+	}
+	task_enter(task, TASK_IDLE, 0);
+	TAILQ_REMOVE(&pool->tasks, task, link);
+	TAILQ_INSERT_HEAD(&pool->tasks, task, link);
+	pool->coordinator->changed = true;
+}
+
+/* Its process is there already. */
+void task_init(struct task *task, struct pool *pool)
+{
+	*task = (struct task) {
+		.pool = pool, .state = TASK_ENDING, .pid = -1, .report.fd = -1,
+		.exit = { .fd = -1, .ready = on_exit_ }, .output.fd = -1,
+		.channel.watch.fd = -1, .timer.fire = on_timer,
+	};
+}

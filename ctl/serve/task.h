@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* One process that handles events of a function, one after the other, in a cgroup of its own. */
+#ifndef COPPICE_TASK_H
+#define COPPICE_TASK_H
+
+#include "channel.h"
+#include "http.h"
+#include "lib/spawn.h"
+#include "pool.h"
+
+#define TASK_TAIL	4096	/* of what it printed, as the cloud has it */
+
+enum task_state {
+	TASK_STARTING,		/* it has not asked for an event yet */
+	TASK_IDLE,
+	TASK_BUSY,
+	TASK_TIDYING,		/* it has answered, and resets itself */
+	TASK_ENDING,		/* killed, or being removed */
+};
+
+struct task {
+	struct pool *pool;
+	enum task_state state;
+	pid_t pid;
+	uint64_t since;		/* that it is in this state */
+	char cgroup[512];
+	bool outdated;		/* to be ended after this event */
+	bool exited;
+	unsigned int events;	/* that it was given */
+	int status;		/* of wait */
+	const char *killed_for;	/* reason, or NULL */
+	struct request *request;
+	struct report report;
+	struct watch exit;	/* of the process: a pidfd */
+	struct watch output;	/* what it prints: a pipe */
+	struct channel channel;	/* or */
+	struct listener endpoint;	/* of the Runtime API, where it waits for its */
+	struct exchange *next;	/* event, if it does */
+	struct timer timer;	/* a limit of the state */
+	struct timer throttle;	/* of reading its output */
+	uint64_t printed;	/* bytes in this event */
+	char tail[TASK_TAIL];
+	size_t tail_len;
+	TAILQ_ENTRY(task) link;
+};
+
+/* All that there is before its process. */
+void task_init(struct task *task, struct pool *pool);
+/* Start one; the pool then has it. */
+int __must_check task_begin(struct pool *pool, struct error *err);
+/* Is it there still? One whose process no longer waits has time to ask again. */
+bool task_takes_events(struct task *task);
+/* Hand an idle task an event. */
+void task_give(struct task *task, struct request *request);
+/* End it with all its processes; a request that it has ends with that reason. */
+void task_end(struct task *task, const char *reason);
+
+/* The same for no fault of its own: what it has was not begun, as far as anybody shall know. */
+void task_interrupt(struct task *task);
+
+/* Told by its channel or endpoint. */
+void task_is_ready(struct task *task);
+/* Takes over @body. */
+void task_answered(struct task *task, enum outcome_kind kind, char *body, size_t len);
+/* What it does is against the protocol. */
+void task_misbehaved(struct task *task, const char *what);
+
+/* Kill what an earlier coordinator has left in functions' groups. */
+void task_remove_strays(void);
+
+#endif /* COPPICE_TASK_H */

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Requests that wait for a task. */
+#include <stdio.h>
+
+#include "log.h"
+#include "task.h"
+#include "waiting.h"
+
+#define WAITING_MAX	1000	/* of one function */
+
+static struct coordinator *coordinator_of(const struct request *request)
+{
+	return request->pool->coordinator;
+}
+
+static void end_unbegun(struct request *request, enum outcome_kind kind, const char *reason)
+{
+	struct outcome outcome = { .kind = kind, .reason = reason };
+
+	if (kind == OUTCOME_THROTTLED)
+		request->pool->throttled++;
+	request->ended(request, &outcome);
+}
+
+static void take_out(struct request *request)
+{
+	struct coordinator *coordinator = coordinator_of(request);
+
+	TAILQ_REMOVE(&coordinator->waiting, request, link);
+	request->pool->nr_waiting--;
+	loop_cancel(&coordinator->loop, &request->patience);
+}
+
+static void out_of_patience(struct timer *timer)
+{
+	struct request *request = container_of(timer, struct request, patience);
+	bool starting = request->pool->nr_starting && !request->pool->mean_ns;
+
+	take_out(request);
+	end_unbegun(request, starting ? OUTCOME_UNAVAILABLE : OUTCOME_THROTTLED,
+		    "no task was free in time");
+}
+
+/* Behind those of its priority. */
+static void put_in(struct request *request)
+{
+	struct coordinator *coordinator = coordinator_of(request);
+	struct request *before;
+
+	TAILQ_FOREACH_REVERSE(before, &coordinator->waiting, waiting, link)
+		if (before->priority >= request->priority)
+			break;
+	if (before)
+		TAILQ_INSERT_AFTER(&coordinator->waiting, before, request, link);
+	else
+		TAILQ_INSERT_HEAD(&coordinator->waiting, request, link);
+	request->pool->nr_waiting++;
+}
+
+void waiting_add(struct pool *pool, struct request *request, bool patient)
+{
+	struct coordinator *coordinator = pool->coordinator;
+	uint64_t wait = coordinator->settings.wait_s * NS_PER_S;
+
+	request->pool = pool;
+	request->priority = pool->function.priority;
+	request->patience.fire = out_of_patience;
+	if (!patient && (pool->nr_waiting >= WAITING_MAX || pool_expected_wait(pool) > wait)) {
+		end_unbegun(request, OUTCOME_THROTTLED, "Rate Exceeded.");
+		return;
+	}
+	put_in(request);
+	if (!patient)
+		loop_at(&coordinator->loop, &request->patience, loop_now() + wait);
+	coordinator->changed = true;
+}
+
+void waiting_fail(struct pool *pool, const char *reason)
+{
+	struct request *request;
+
+	TAILQ_FOREACH(request, &pool->coordinator->waiting, link) {
+		if (request->pool != pool)
+			continue;
+		take_out(request);
+		end_unbegun(request, OUTCOME_UNAVAILABLE, reason);
+		return;
+	}
+}
+
+void waiting_end_all(struct coordinator *coordinator, const char *reason)
+{
+	struct request *request;
+
+	while ((request = TAILQ_FIRST(&coordinator->waiting))) {
+		take_out(request);
+		end_unbegun(request, OUTCOME_UNAVAILABLE, reason);
+	}
+}
+
+/* One for each request that waits, as far as it may. Who waits first has the failure. */
+static void start_for(struct pool *pool)
+{
+	unsigned int wanted = pool->nr_waiting + pool_wants_spare(pool);
+	struct error err;
+
+	if (pool->nr_starting >= wanted)
+		return;
+	if (pool->nr_waiting)
+		pool_make_room(pool->coordinator);
+	if (!pool_may_start(pool))
+		return;
+	if (!task_begin(pool, &err))
+		return;
+	log_event(LOG_ERR, "start-failed", "function", pool->function.name, "reason", err.text,
+		  NULL);
+	pool->last_event = 0;
+	waiting_fail(pool, err.text);
+}
+
+/* What is ended meanwhile may be what comes next, so the list is begun anew after each. */
+static bool give_one(struct coordinator *coordinator)
+{
+	struct request *request;
+	struct task *task;
+
+	TAILQ_FOREACH(request, &coordinator->waiting, link) {
+		task = pool_idle(request->pool);
+		if (!task)
+			continue;
+		take_out(request);
+		task_give(task, request);
+		return true;
+	}
+	return false;
+}
+
+void waiting_dispatch(struct coordinator *coordinator)
+{
+	struct pool *pool;
+
+	coordinator->changed = false;
+	while (give_one(coordinator))
+		;
+	TAILQ_FOREACH(pool, &coordinator->pools, link)
+		start_for(pool);
+}
