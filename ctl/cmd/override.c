@@ -141,7 +141,7 @@ json_t *override_json(const struct override_info *info)
 	override_format(&info->override, endpoint);
 	endpoint_format(&info->override.endpoint, address);
 	handler_text(info, handler, sizeof(handler));
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I}",
 			 "group", info->group, "endpoint", endpoint, "address", address,
 			 "protocol", protocol_name(&info->override.endpoint), "handler", handler,
 			 "handlers", handlers_json(info),
@@ -149,6 +149,7 @@ json_t *override_json(const struct override_info *info)
 			 "kind", info->override.kind == REDIRECT_DNS ? "dns" : "endpoint",
 			 "cloud", info->cloud_down ? "unreachable" : "reachable",
 			 "rule", (int)info->rule,
+			 "open", (json_int_t)info->open,
 			 "redirected", (json_int_t)stats->redirected,
 			 "fell_through", (json_int_t)stats->fell_through,
 			 "denied", (json_int_t)stats->denied,

@@ -10,8 +10,8 @@
 
 /* What `override list --json` says besides: read over. */
 static const char *const told[] = {
-	"group", "address", "protocol", "kind", "cloud", "rule", "redirected", "fell_through",
-	"denied", "no_handler",
+	"group", "address", "protocol", "kind", "cloud", "rule", "open", "redirected",
+	"fell_through", "denied", "no_handler",
 };
 
 static bool is_told(const char *key)
