@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/cgroup.h"
+#include "lib/kept.h"
 #include "lib/name.h"
 #include "override.h"
 
@@ -55,6 +56,16 @@ int override_attach(const struct context *ctx, const char *group, struct error *
 	if (ctx->backend->group_get(group, &info, err))
 		return -1;
 	return attach(&info, err);
+}
+
+int override_keep(const struct context *ctx, const char *group, struct error *err)
+{
+	struct group_info info = { .owner = KEPT_NOBODY };
+	struct error ignored;
+
+	if (ctx->backend && ctx->backend->group_get(group, &info, &ignored))
+		info.owner = KEPT_NOBODY;
+	return kept_write(group, info.owner, err);
 }
 
 int override_connections(const char *text, enum redirect_connections *connections,
