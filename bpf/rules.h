@@ -279,19 +279,19 @@ __noinline int handler_choose(struct bpf_sock_addr *ctx, __u32 rule, __u32 proto
 }
 
 /* The handler of @override to go to, and its index; NULL if none is alive. */
-static __always_inline const struct handler_value *
-choose(struct bpf_sock_addr *ctx, const struct call *call,
-       const struct override_value *override, __u32 *index)
+static __always_inline void choose(struct bpf_sock_addr *ctx, const struct call *call,
+				   const struct override_value *override,
+				   const struct handler_value **handler, __u32 *index)
 {
-	const struct handler_value *handler;
-
 	if (override->nr_choices != 1) {
 		*index = handler_choose(ctx, call->rule, call->key.protocol);
-		return bpf_map_lookup_elem(&handlers, index);
+		*handler = bpf_map_lookup_elem(&handlers, index);
+		return;
 	}
 	*index = override->choices[0].handler;
-	handler = bpf_map_lookup_elem(&handlers, index);
-	return handler && is_alive(ctx, call->key.protocol, handler) ? handler : NULL;
+	*handler = bpf_map_lookup_elem(&handlers, index);
+	if (*handler && !is_alive(ctx, call->key.protocol, *handler))
+		*handler = NULL;
 }
 
 enum verdict {
@@ -316,7 +316,7 @@ static __always_inline enum verdict decide(struct bpf_sock_addr *ctx, struct cal
 		return TO_NOWHERE;
 	}
 	if (override->policy != REDIRECT_PREFER_CLOUD || !is_over(override->cloud_down_until))
-		*handler = choose(ctx, call, override, index);
+		choose(ctx, call, override, handler, index);
 	if (*handler) {
 		count(rule, COUNTER(redirected));
 		return TO_HANDLER;
