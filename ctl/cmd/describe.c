@@ -58,7 +58,7 @@ json_t *describe_group_usage(const struct context *ctx, const struct group_info 
 			     struct error *err)
 {
 	struct usage usage;
-	int64_t saved;
+	struct saved saved;
 	json_t *object;
 
 	if (usage_group(ctx->backend, info->name, &usage, err) ||
@@ -66,7 +66,8 @@ json_t *describe_group_usage(const struct context *ctx, const struct group_info 
 		return NULL;
 	object = describe_group(info);
 	usage_describe(object, &usage);
-	json_object_set_new(object, "saved_bytes", json_integer(saved));
+	json_object_set_new(object, "image_bytes", json_integer(saved.image));
+	json_object_set_new(object, "saved_bytes", json_integer(saved.bytes));
 	return object;
 }
 

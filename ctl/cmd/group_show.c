@@ -22,6 +22,7 @@ static const struct column fields[] = {
 	{ "written", "pages that a start writes", COLUMN_NUMBER },
 	{ "given_back", "pages given back", COLUMN_NUMBER },
 	{ "resets", "resets", COLUMN_NUMBER },
+	{ "image_bytes", "memory of the image", COLUMN_BYTES },
 	{ "shared_bytes", "memory shared, by all tasks", COLUMN_BYTES },
 	{ "copied_bytes", "copies of the image's", COLUMN_BYTES },
 	{ "own_bytes", "other memory of tasks", COLUMN_BYTES },

@@ -25,10 +25,11 @@ struct variables {
 	char base[PATH_MAX + 32];
 	char stack[64];
 	char seed[32];
-	char *list[9 + TRUST_VARIABLES];
+	char python_seed[32];
+	char *list[10 + TRUST_VARIABLES];
 };
 
-/* What equal pages depend on beside the layout: the order of Python's sets of strings. */
+/* What equal pages depend on beside the layout: the order of what is in hash tables. */
 static size_t fill_layout(const struct build *build, struct variables *variables, size_t nr)
 {
 	if (!build->layout)
@@ -36,11 +37,14 @@ static size_t fill_layout(const struct build *build, struct variables *variables
 	snprintf(variables->stack, sizeof(variables->stack), COPPICE_ENV_STACK "=%llu",
 		 (unsigned long long)layout_stack_limit());
 	variables->list[nr++] = variables->stack;
-	if (!build->python_path || getenv("PYTHONHASHSEED"))
-		return nr;
-	snprintf(variables->seed, sizeof(variables->seed), "PYTHONHASHSEED=%u",
+	snprintf(variables->seed, sizeof(variables->seed), COPPICE_ENV_SEED "=%u",
 		 build->layout->seed);
 	variables->list[nr++] = variables->seed;
+	if (!build->python_path || getenv("PYTHONHASHSEED"))
+		return nr;
+	snprintf(variables->python_seed, sizeof(variables->python_seed), "PYTHONHASHSEED=%u",
+		 build->layout->seed);
+	variables->list[nr++] = variables->python_seed;
 	return nr;
 }
 

@@ -16,7 +16,7 @@
 
 struct layout {
 	uint64_t shift;		/* of mappings below the end of user memory, in bytes */
-	uint32_t seed;		/* of Python's string hashes */
+	uint32_t seed;		/* of hash tables */
 };
 
 /* The owner's, made up when there is none yet. Removing its file rotates it. */

@@ -71,7 +71,7 @@ int usage_group(const struct backend *backend, const char *group, struct usage *
 }
 
 int usage_saved(const struct backend *backend, const struct group_info *group,
-		const struct usage *usage, int64_t *saved, struct error *err)
+		const struct usage *usage, struct saved *saved, struct error *err)
 {
 	struct image_info image;
 
@@ -80,7 +80,8 @@ int usage_saved(const struct backend *backend, const struct group_info *group,
 		return 0;
 	if (backend->image_get(group->image, &image, err))
 		return -1;
-	*saved = (int64_t)usage->shared - (int64_t)(image.pages * sysconf(_SC_PAGESIZE));
+	saved->image = image.pages * sysconf(_SC_PAGESIZE);
+	saved->bytes = less(usage->shared, saved->image);
 	return 0;
 }
 

@@ -27,11 +27,16 @@ int __must_check usage_group(const struct backend *backend, const char *group,
 			     struct usage *usage, struct error *err);
 
 /*
- * What sharing saves: without it each task would have pages of its own where it maps the
- * image's, and nobody would need the image. Negative while tasks map less than that is.
+ * Bytes that sharing saves: without it each task would have pages of its own where it maps the
+ * image's, and nobody would need the image. Nothing while tasks map less than that is.
  */
+struct saved {
+	uint64_t bytes;
+	uint64_t image;		/* all of it, whether tasks map it or not */
+};
+
 int __must_check usage_saved(const struct backend *backend, const struct group_info *group,
-			     const struct usage *usage, int64_t *saved, struct error *err);
+			     const struct usage *usage, struct saved *saved, struct error *err);
 
 /* Adds the bytes to a task's or a group's JSON. */
 void usage_describe(json_t *object, const struct usage *usage);

@@ -17,6 +17,8 @@
 #define COPPICE_ENV_CHECKPOINT	"COPPICE_CHECKPOINT_ON"
 /* Set in a template's environment: the soft limit on stacks that it shall have. */
 #define COPPICE_ENV_STACK	"COPPICE_STACK_LIMIT"
+/* Set in a template's environment: the secret that seeds of hash tables are made from. */
+#define COPPICE_ENV_SEED	"COPPICE_HASH_SEED"
 /* Set in a Python template's environment: file to run before everything else. */
 #define COPPICE_ENV_BASE	"COPPICE_PYTHON_BASE"
 /* Set in a task's environment: descriptor with its event. */

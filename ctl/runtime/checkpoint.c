@@ -46,6 +46,7 @@ static void template_init(void)
 	const char *fd = getenv(COPPICE_ENV_TEMPLATE);
 	const char *on = getenv(COPPICE_ENV_CHECKPOINT);
 	const char *stack = getenv(COPPICE_ENV_STACK);
+	const char *seed = getenv(COPPICE_ENV_SEED);
 
 	if (!fd)
 		return;
@@ -59,7 +60,10 @@ static void template_init(void)
 	coppice_environ_note();
 	if (stack)
 		restore_stack_limit(stack);
+	if (seed)
+		coppice_random_seed(seed);
 	unsetenv(COPPICE_ENV_STACK);
+	unsetenv(COPPICE_ENV_SEED);
 	unsetenv(COPPICE_ENV_TEMPLATE);
 	unsetenv(COPPICE_ENV_CHECKPOINT);
 	unsetenv("LD_PRELOAD");

@@ -89,6 +89,9 @@ void coppice_environ_replace(char **env);
 /* The strings that the task began with, one behind the other; returns their length, 0 outside a task. */
 size_t coppice_task_environ(const char **strings);
 
+/* random.c: in a template with a layout. */
+void coppice_random_seed(const char *text);
+
 /* checkpoint.c */
 extern int coppice_record_fd;	/* -1: not a template */
 /* SIGSYS as it was before the stdin trigger took it; no-op without. */

@@ -431,33 +431,49 @@ TEST_F(huge, parts_in_another_order_stay_parts)
 	EXPECT_EQ(0, stage_clear("huge.2", &self->err));
 }
 
+/* An image of what could be one huge page, with the first of its parts once more elsewhere. */
+struct single {
+	unsigned char *data;
+	struct image_segment segments[2];
+	struct image image;
+};
+
+static void single_init(struct single *single)
+{
+	single->data = aligned(HUGE);
+	single->segments[0] = (struct image_segment) {
+		.start = 0x100000000UL, .len = HUGE, .prot = PROT_READ, .data = single->data,
+	};
+	single->segments[1] = (struct image_segment) {
+		.start = 0x200000000UL, .len = STAGE_PAGE,
+		.prot = PROT_READ | PROT_WRITE | PROT_EXEC, .data = single->data,
+	};
+	single->image = (struct image) {
+		.entry = 0x200000000UL, .stack = 0x200001000UL,
+		.segments = single->segments, .nr_segments = 2,
+	};
+}
+
 /* The store holds all of a huge page until the last of its parts has gone. */
 TEST_F(huge, parts_keep_the_whole)
 {
 	struct store_info before = store();
-	unsigned char *data = aligned(HUGE);
-	struct image_segment segments[] = {
-		{ 0x100000000UL, HUGE, PROT_READ, data, NULL, 0, 0 },
-		{ 0x200000000UL, STAGE_PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, data, NULL, 0, 0 },
-	};
-	struct image image = {
-		.entry = 0x200000000UL, .stack = 0x200001000UL,
-		.segments = segments, .nr_segments = 2,
-	};
+	struct single single;
 
-	fill(data, HUGE, 100000);
-	ASSERT_EQ(0, backend_kernel.image_load("huge.2", 0, &image, &self->err));
+	single_init(&single);
+	fill(single.data, HUGE, 100000);
+	ASSERT_EQ(0, backend_kernel.image_load("huge.2", 0, &single.image, &self->err));
 	EXPECT_EQ(1, info_of("huge.2").huge_pages);
 	EXPECT_EQ(512, info_of("huge.2").added_pages);
 	/* Elsewhere: no huge page can be mapped, but its parts are there already. */
-	segments[0].start += STAGE_PAGE;
-	ASSERT_EQ(0, backend_kernel.image_load("huge.3", 0, &image, &self->err));
+	single.segments[0].start += STAGE_PAGE;
+	ASSERT_EQ(0, backend_kernel.image_load("huge.3", 0, &single.image, &self->err));
 	EXPECT_EQ(0, info_of("huge.3").huge_pages);
 	EXPECT_EQ(0, info_of("huge.3").added_pages);
 	EXPECT_EQ(before.store_pages + 512, store().store_pages);
-	image.nr_segments = 1;
-	image.segments = &segments[1];
-	ASSERT_EQ(0, backend_kernel.image_load("huge.4", 0, &image, &self->err));
+	single.image.nr_segments = 1;
+	single.image.segments = &single.segments[1];
+	ASSERT_EQ(0, backend_kernel.image_load("huge.4", 0, &single.image, &self->err));
 	EXPECT_EQ(0, backend_kernel.image_delete("huge.2", &self->err));
 	EXPECT_EQ(0, backend_kernel.image_delete("huge.3", &self->err));
 	EXPECT_EQ(before.store_pages + 512, store().store_pages);
@@ -465,28 +481,21 @@ TEST_F(huge, parts_keep_the_whole)
 	EXPECT_EQ(0, backend_kernel.image_delete("huge.4", &self->err));
 	EXPECT_EQ(before.store_pages, store().store_pages);
 	EXPECT_EQ(before.huge_pages, store().huge_pages);
-	munmap(data, HUGE);
+	munmap(single.data, HUGE);
 }
 
 TEST_F(huge, content_that_repeats_itself_stays_small)
 {
 	struct store_info before = store();
-	unsigned char *data = aligned(HUGE);
-	struct image_segment segments[] = {
-		{ 0x100000000UL, HUGE, PROT_READ, data, NULL, 0, 0 },
-		{ 0x200000000UL, STAGE_PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, data, NULL, 0, 0 },
-	};
-	struct image image = {
-		.entry = 0x200000000UL, .stack = 0x200001000UL,
-		.segments = segments, .nr_segments = 2,
-	};
+	struct single single;
 
-	memset(data, 0x33, HUGE);
-	ASSERT_EQ(0, backend_kernel.image_load("huge.2", 0, &image, &self->err));
+	single_init(&single);
+	memset(single.data, 0x33, HUGE);
+	ASSERT_EQ(0, backend_kernel.image_load("huge.2", 0, &single.image, &self->err));
 	EXPECT_EQ(0, info_of("huge.2").huge_pages);
 	EXPECT_EQ(before.store_pages + 1, store().store_pages);
 	EXPECT_EQ(0, backend_kernel.image_delete("huge.2", &self->err));
-	munmap(data, HUGE);
+	munmap(single.data, HUGE);
 }
 
 int main(int argc, char **argv)

@@ -2,7 +2,8 @@
 /*
  * No owner can learn another's pages: equal content of two owners lies in different memory,
  * and nothing that a task sees of its own memory changes when another owner has, or
- * maps, the same content. The same between two images of one owner does show, so the tests could see it.
+ * maps, the same content. The same between two images of one owner does show, so the tests
+ * could see it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -149,7 +150,8 @@ static int look(const char *group, const struct image *image, struct view *view)
 
 	*view = (struct view) {};
 	pid = stage_enter(group, "look", NULL, &err);
-	if (!stage_stops(pid) || read_pagemap(pid, image, view) || read_smaps(pid, view) || stage_ends(pid))
+	if (!stage_stops(pid) || read_pagemap(pid, image, view) || read_smaps(pid, view) ||
+	    stage_ends(pid))
 		return -1;
 	notes = open(NOTES, O_RDONLY | O_CLOEXEC);
 	return read(notes, &view->notes, sizeof(view->notes)) == sizeof(view->notes) ? 0 : -1;
