@@ -75,7 +75,7 @@ int usage_saved(const struct backend *backend, const struct group_info *group,
 {
 	struct image_info image;
 
-	*saved = 0;
+	*saved = (struct saved) {};
 	if (group->adopt && !backend->adopt)
 		return 0;
 	if (backend->image_get(group->image, &image, err))
