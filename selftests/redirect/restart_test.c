@@ -25,7 +25,8 @@
 #define KILLS		100
 #define TASKS		3
 #define ANSWERS		5	/* of each side, by each task, before the next change */
-#define HANDLER		"127.0.0.1:9100"	/* answers H; the cloud R */
+#define HANDLER		"127.0.0.1:9100"	/* answers H */
+#define ENDPOINT	CLOUD4 ":82"		/* answers R */
 #define LIMIT		30	/* s, after which a request counts as hanging */
 
 /* What the handler is in; each kill makes one round of them. */
@@ -36,6 +37,10 @@ struct tally {
 	atomic_ulong handler, cloud;	/* answers that had to come from there */
 	unsigned long answered, reset, hung, wrong;
 	unsigned int refused_at[KILLS + 1];	/* by kill */
+	struct {
+		char letter;
+		unsigned int before, after;	/* phases */
+	} first_wrong;
 };
 
 struct shared {
@@ -89,26 +94,33 @@ static char request(const struct sockaddr_storage *address, socklen_t len, struc
 	return letter;
 }
 
-static void judge(struct tally *tally, unsigned int before, unsigned int after, char letter)
+static bool is_wrong(unsigned int before, unsigned int after, char letter)
 {
 	bool gone = before % PHASES == DOWN || before % PHASES == COMING;
 
-	tally->answered += letter != '-';
-	if (before != after || before % PHASES == GOING || before % PHASES == COMING) {
-		tally->wrong += letter != 'H' && letter != 'R' && (gone || letter != '-');
-		return;
+	if (before != after || before % PHASES == GOING || before % PHASES == COMING)
+		return letter != 'H' && letter != 'R' && (gone || letter != '-');
+	return letter != (before % PHASES == UP ? 'H' : 'R');
+}
+
+static void judge(struct tally *tally, unsigned int before, unsigned int after, char letter)
+{
+	if (is_wrong(before, after, letter) && !tally->wrong++) {
+		tally->first_wrong.letter = letter;
+		tally->first_wrong.before = before;
+		tally->first_wrong.after = after;
 	}
-	tally->wrong += letter != (before % PHASES == UP ? 'H' : 'R');
-	if (letter == 'H')
+	tally->answered += letter != '-';
+	if (before == after && letter == 'H')
 		atomic_fetch_add(&tally->handler, 1);
-	if (letter == 'R')
+	if (before == after && letter == 'R')
 		atomic_fetch_add(&tally->cloud, 1);
 }
 
 static void run_task(const char *cgroup, struct shared *shared, struct tally *tally)
 {
 	struct sockaddr_storage address;
-	socklen_t len = parse_address(CLOUD4 ":80", &address);
+	socklen_t len = parse_address(ENDPOINT, &address);
 	unsigned int before;
 	char letter;
 
@@ -124,13 +136,14 @@ static void run_task(const char *cgroup, struct shared *shared, struct tally *ta
 }
 
 /*
- * The handler.
+ * The handler and the cloud. They take what the task sends: closing a socket with
+ * something left in it resets the connection.
  */
 
-static void run_handler(int ready)
+static void serve(const char *text, char letter, int ready)
 {
 	struct sockaddr_storage address;
-	socklen_t len = parse_address(HANDLER, &address);
+	socklen_t len = parse_address(text, &address);
 	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1, client;
 	char byte;
 
@@ -142,13 +155,13 @@ static void run_handler(int ready)
 	for (;;) {
 		client = accept(fd, NULL, NULL);
 		(void)!recv(client, &byte, 1, 0);
-		(void)!send(client, "H", 1, MSG_NOSIGNAL);
+		(void)!send(client, &letter, 1, MSG_NOSIGNAL);
 		close(client);
 	}
 }
 
 /* Returns when it listens; -1 if it does not. */
-static pid_t start_handler(void)
+static pid_t start_server(const char *address, char letter)
 {
 	int ready[2];
 	pid_t pid;
@@ -159,7 +172,7 @@ static pid_t start_handler(void)
 	pid = fork();
 	if (!pid) {
 		close(ready[0]);
-		run_handler(ready[1]);
+		serve(address, letter, ready[1]);
 	}
 	close(ready[1]);
 	if (read(ready[0], &byte, 1) != 1)
@@ -200,7 +213,7 @@ static int kill_once(struct shared *shared, pid_t *handler, double *back)
 	if (!await_answers(shared, false))
 		return -1;
 	atomic_fetch_add(&shared->phase, 1);
-	*handler = start_handler();
+	*handler = start_server(HANDLER, 'H');
 	start = now_ms();
 	atomic_fetch_add(&shared->phase, 1);
 	if (*handler < 0 || !await_answers(shared, true))
@@ -231,49 +244,69 @@ static struct tally sum_of(const struct shared *shared)
 		sum.answered += tally->answered;
 		sum.reset += tally->reset;
 		sum.hung += tally->hung;
-		sum.wrong += tally->wrong;
 		for (j = 0; j <= KILLS; j++)
 			sum.refused_at[j] += tally->refused_at[j];
 	}
 	return sum;
 }
 
+static const struct tally *find_wrong(const struct shared *shared)
+{
+	int i;
+
+	for (i = 0; i < TASKS; i++)
+		if (shared->tasks[i].wrong)
+			return &shared->tasks[i];
+	return NULL;
+}
+
 TEST_F(restart, a_handler_killed_a_hundred_times)
 {
 	struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	pid_t handler = start_handler(), tasks[TASKS];
+	pid_t cloud = start_server(ENDPOINT, 'R'), handler = start_server(HANDLER, 'H');
+	pid_t tasks[TASKS];
 	struct override_info info;
+	const struct tally *wrong;
+	/* In a guest, whose processors are emulated, a fifth. */
+	int kills = getenv("COPPICE_KO") ? KILLS / 5 : KILLS;
 	unsigned int refused = 0;
 	struct tally sum;
 	double back = 0;
 	int i, j;
 
+	ASSERT_LT(0, cloud);
 	ASSERT_LT(0, handler);
-	ASSERT_EQ(0, add_policy(GROUP, CLOUD4 ":80", REDIRECT_PREFER_LOCAL, HANDLER)) {
+	ASSERT_EQ(0, add_policy(GROUP, ENDPOINT, REDIRECT_PREFER_LOCAL, HANDLER)) {
 		TH_LOG("%s", last_error.text);
 	}
 	start_tasks(self->cgroup, shared, tasks);
-	for (i = 0; i < KILLS && !kill_once(shared, &handler, &back); i++)
+	for (i = 0; i < kills && !kill_once(shared, &handler, &back); i++)
 		;
-	EXPECT_EQ(KILLS, i);
+	EXPECT_EQ(kills, i);
 	atomic_store(&shared->end, true);
 	for (i = 0; i < TASKS; i++)
 		waitpid(tasks[i], NULL, 0);
 	kill(handler, SIGKILL);
+	kill(cloud, SIGKILL);
 	waitpid(handler, NULL, 0);
+	waitpid(cloud, NULL, 0);
 	sum = sum_of(shared);
 	for (j = 0; j < KILLS + 1; j++)
 		refused += sum.refused_at[j];
 	TH_LOG("%lu requests answered, %u refused, %lu reset; all tasks had %d answers of the new handler after %.1f ms at most",
 	       sum.answered, refused, sum.reset, ANSWERS, back);
 	EXPECT_EQ(0, sum.hung);
-	EXPECT_EQ(0, sum.wrong);
+	wrong = find_wrong(shared);
+	EXPECT_EQ(NULL, wrong) {
+		TH_LOG("answered by %c, from phase %u to %u", wrong->first_wrong.letter,
+		       wrong->first_wrong.before, wrong->first_wrong.after);
+	}
 	for (i = 0; i < TASKS; i++)
 		for (j = 0; j < KILLS + 1; j++)
 			EXPECT_GE(1, shared->tasks[i].refused_at[j]);
-	ASSERT_TRUE(find_override(GROUP, CLOUD4 ":80", &info));
-	EXPECT_LE(KILLS * TASKS * ANSWERS, info.stats.fell_through);
+	ASSERT_TRUE(find_override(GROUP, ENDPOINT, &info));
+	EXPECT_LE(kills * TASKS * ANSWERS, info.stats.fell_through);
 	EXPECT_EQ(0, info.stats.no_handler);
 }
 
