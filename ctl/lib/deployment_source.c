@@ -161,7 +161,7 @@ json_t *source_check(const struct deployment *deployment,
 			 "dev", (json_int_t)st.st_dev, "ino", (json_int_t)st.st_ino,
 			 "rdev", (json_int_t)st.st_rdev, "filesystem", type,
 			 "read_only", is_read_only(fd), "idmap",
-			 resource->kind == DEPLOYMENT_PATH && idmap_probe(fd));
+			 resource->kind != DEPLOYMENT_DEVICE && idmap_probe(fd));
 }
 
 /*
