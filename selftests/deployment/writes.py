@@ -3,7 +3,8 @@
 
 The disk is a file that qemu-storage-daemon shows (FUSE), with the filter blklogwrites below it: a
 log of all writes and flushes in the format of Linux' dm-log-writes. What was written before a flush
-ended is on the disk; of what came after it any part may be, in sectors.
+ended is on the disk; of what came after it any part may be, in blocks of the file system: one of 1 KiB
+that is half written, like ext4's superblock, is a damage that no file system mounts after.
 """
 import os
 import random
@@ -12,6 +13,7 @@ import subprocess
 import time
 
 SECTOR = 512
+BLOCK = 1024
 MAGIC = 0x6a736677736872
 FLUSH, FUA, DISCARD, MARK = 1, 2, 4, 8
 
@@ -73,11 +75,11 @@ class Failures:
         disk[offset:offset + len(data)] = data
 
     def torn(self, disk, entry):
-        """Any of its sectors."""
+        """Any of its blocks."""
         flags, offset, data = entry
-        for at in range(0, len(data), SECTOR):
+        for at in range(0, len(data), BLOCK):
             if self.random.random() < 0.5:
-                self.put(disk, (flags, offset + at, data[at:at + SECTOR]))
+                self.put(disk, (flags, offset + at, data[at:at + BLOCK]))
 
     def advance(self, number):
         """What a flush among the first entries has put on the disk stays there."""
