@@ -178,6 +178,9 @@ static int build(struct context *ctx, struct words *words, const struct function
 
 static int become_ordinary(struct function *function, const char *reason, struct error *err)
 {
+	if (function->libraries[0])
+		return error_set(err, ENOTSUP, "libraries are overridden in an image, and there can be none: %.300s",
+				 reason);
 	function->mode = FUNCTION_ORDINARY;
 	free(function->reason);
 	function->reason = strdup(reason);
@@ -315,6 +318,22 @@ static int add_overrides(struct context *ctx, const struct function *function, c
 	return overrides_add(group, overrides, nr, err);
 }
 
+static int is_one(const struct override_info *info, void *data)
+{
+	(void)info;
+	(void)data;
+	return 1;
+}
+
+/* They come all at once: a controller that was killed left none. */
+static int complete_overrides(struct context *ctx, const struct function *function,
+			      const char *group, struct error *err)
+{
+	int any = function->overrides[0] ? redirect_each(group, is_one, NULL, err) : 1;
+
+	return any ? (any < 0 ? -1 : 0) : add_overrides(ctx, function, group, err);
+}
+
 static int make_group(struct context *ctx, const struct function *function, const char *name,
 		      struct error *err)
 {
@@ -334,7 +353,8 @@ static int drop_image(struct context *ctx, const char *image, struct error *err)
 
 	if (ctx->backend->image_get(image, &info, err))
 		return err->code == ENOENT ? 0 : -1;
-	return ctx->backend->image_delete(image, err) || recipe_remove(ctx->backend, image, err) ? -1 : 0;
+	return ctx->backend->image_delete(image, err) ||
+	       recipe_remove(ctx->backend, image, err) ? -1 : 0;
 }
 
 /* A group that is there has its image, or needs none. */
@@ -348,7 +368,7 @@ static int set_up(struct context *ctx, struct function *function, const char *na
 	if (decide_mode(ctx, function, name, err))
 		return -1;
 	if (!ctx->backend->group_get(name, &group, err))
-		return 0;
+		return complete_overrides(ctx, function, name, err);
 	if (err->code != ENOENT || make_image(ctx, function, name, &made, err))
 		return -1;
 	if (!make_group(ctx, function, name, err))
@@ -363,7 +383,9 @@ int function_set_up(struct context *ctx, struct function *function, struct error
 	char name[IMAGE_NAME_MAX + 1];
 
 	function_group_name(function, name);
-	return set_up(ctx, function, name, err) ? error_prefix(err, "function %s", function->name) : 0;
+	if (!set_up(ctx, function, name, err))
+		return 0;
+	return error_prefix(err, "function %s", function->name);
 }
 
 /*
@@ -486,7 +508,8 @@ json_t *function_row(const struct context *ctx, const struct function *function)
 	json_object_set_new(row, "digest", json_string(function->digest));
 	json_object_set_new(row, "directory", json_string(function->directory));
 	json_object_set_new(row, "mode", json_string(function_modes[function->mode]));
-	json_object_set_new(row, "reason", function->reason ? json_string(function->reason) : json_null());
+	json_object_set_new(row, "reason",
+			    function->reason ? json_string(function->reason) : json_null());
 	json_object_set_new(row, "state", json_string(there ? "ready" : "absent"));
 	json_object_set_new(row, "tasks", json_integer(there ? group.tasks : 0));
 	return row;

@@ -34,7 +34,8 @@ static int is_other(const struct function *other, void *data)
 {
 	const struct function *function = data;
 
-	return strcmp(other->name, function->name) && function_apart(other, function) == FUNCTION_TOGETHER;
+	return strcmp(other->name, function->name) &&
+	       function_apart(other, function) == FUNCTION_TOGETHER;
 }
 
 /* Its group goes first, so that a refusal leaves it deployed; others may still need that. */

@@ -72,7 +72,8 @@ static const struct field fields[] = {
 	{ .key = "certificate", .kind = FIELD_TEXT,
 	  .offset = offsetof(struct known_device, certificate) },
 	{ .key = "mqtt", .kind = FIELD_TEXT, .offset = offsetof(struct known_device, mqtt) },
-	{ .key = "functions", .kind = FIELD_SET, .offset = offsetof(struct known_device, functions) },
+	{ .key = "functions", .kind = FIELD_SET,
+	  .offset = offsetof(struct known_device, functions) },
 	{ .key = "groups", .kind = FIELD_SET, .offset = offsetof(struct known_device, groups) },
 	{}
 };

@@ -22,7 +22,7 @@
 struct credential {
 	enum credential_kind {
 		CREDENTIAL_TOKEN,		/* as it was given out */
-		CREDENTIAL_CERTIFICATE,		/* subject of a client certificate, as RFC 4514 has it */
+		CREDENTIAL_CERTIFICATE,		/* a client certificate's subject (RFC 4514) */
 		CREDENTIAL_MQTT,		/* client id, of a broker that checks it */
 	} kind;
 	const char *text;

@@ -78,10 +78,10 @@ struct function {
 	unsigned int priority;		/* the larger is served first */
 	enum function_reuse reuse;
 	bool share;			/* a group with others */
-	char **overrides;		/* a set of "ENDPOINT=HANDLER[,POLICY]": function_override() */
+	char **overrides;		/* a set, for function_override() */
 	char **libraries;		/* a set of "PROVIDER=LOCAL" */
 	char **grants;			/* a set of names of a deployment */
-	char **tokens, **certificates, **mqtt;	/* devices that may invoke it: sets, see devices.h */
+	char **tokens, **certificates, **mqtt;	/* who may invoke it: sets, see devices.h */
 	struct function_trigger *triggers;
 	size_t nr_triggers;
 	char *forward_hub, *forward_cloud;	/* where to, when the hub is full: at most one */

@@ -229,8 +229,8 @@ int function_digest(struct function *function, struct error *err)
 }
 
 /*
- * The copy: root's, so that tasks can't change the code of others, and of the owner's group, so that
- * no other owner reads it.
+ * The copy: root's, so that tasks can't change the code of others, and of the owner's group, so
+ * that no other owner reads it.
  */
 
 void function_code_path(uid_t owner, const char *digest, char path[PATH_MAX])

@@ -106,7 +106,7 @@ static int read_owner(const json_t *value, const char *key, void *data, struct e
 	return 0;
 }
 
-/* What the controller sets itself, or drops for safety's sake, would not be what the function has. */
+/* What the controller sets itself, or drops for safety's sake. */
 static const char *const reserved[] = {
 	"LD_", "COPPICE_", "SUDO_", "MALLOC_", "GCONV_PATH", "HOME", "USER", "LOGNAME",
 	"AWS_LAMBDA_", "_HANDLER", "_X_AMZN_TRACE_ID", "LAMBDA_", "PYTHONPATH", "PYTHONSAFEPATH",
@@ -160,7 +160,8 @@ static int read_environment(const json_t *value, const char *key, void *data, st
 	json_object_foreach((json_t *)value, name, text) {
 		if (check_variable(name, text, key, err))
 			return -1;
-		if (asprintf(&function->environment[nr], "%s=%s", name, json_string_value(text)) < 0) {
+		if (asprintf(&function->environment[nr], "%s=%s", name,
+			     json_string_value(text)) < 0) {
 			function->environment[nr] = NULL;
 			return error_set(err, ENOMEM, "out of memory");
 		}
@@ -266,7 +267,8 @@ static int read_triggers(const json_t *value, const char *key, void *data, struc
 static int read_forward(const json_t *value, const char *key, void *data, struct error *err)
 {
 	static const struct field fields[] = {
-		{ .key = "hub", .kind = FIELD_TEXT, .offset = offsetof(struct function, forward_hub) },
+		{ .key = "hub", .kind = FIELD_TEXT,
+		  .offset = offsetof(struct function, forward_hub) },
 		{ .key = "cloud", .kind = FIELD_TEXT,
 		  .offset = offsetof(struct function, forward_cloud) },
 		{}
