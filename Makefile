@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # make            the module for this machine's kernel, the controller, the tests
 # make demo       the demo, in a guest
-# make check      all tests on all kernels; TESTS=PATTERN KERNELS="native 6.1 6.12 debug"
+# make check      all tests on all kernels; TESTS=PATTERN KERNELS="native 6.1 6.12 7.2 debug"
 # make bench      the benchmarks, in a guest, and of overrides on this machine
 # make lint       what tools can say of the module's sources
 # make install    into DESTDIR, below PREFIX
+# make packages   Debian packages, in build/packages/
 #
 # What is built is in build/, what is downloaded in .cache/.
 
@@ -70,8 +71,11 @@ install: all
 	{ [ -n "$(DESTDIR)" ] || /sbin/depmod $$release; }
 	$(MAKE) -C ctl BUILD=$(BUILD) PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) install
 
+packages: deps
+	scripts/packages
+
 # Kernels and downloads stay in .cache/.
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all deps module bpf ctl selftests check lint demo bench install clean $(areas:%=selftests/%)
+.PHONY: all deps module bpf ctl selftests check lint demo bench install packages clean $(areas:%=selftests/%)

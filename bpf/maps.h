@@ -34,6 +34,15 @@ struct {
 	__array(values, struct rule_trie);
 } rules SEC(".maps") = { .values = { &rules_0, &rules_1 } };
 
+/* Of both rule sets: a part of what the tries hold. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2 * REDIRECT_KEYS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct exact_key);
+	__type(value, struct rule_value);
+} exact SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -111,11 +120,19 @@ struct {
 } cgroups SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, REDIRECT_ORIGINS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct origin_value);
+} origin SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
 	__type(value, struct origin_value);
-} origin SEC(".maps");
+} origin_kept SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

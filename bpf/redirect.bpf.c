@@ -5,7 +5,7 @@
  * connect4/6 and, for datagrams of sockets that are not connected, sendmsg4/6
  * rewrite the destination before the kernel looks at it, so nothing is done per
  * byte, and an endpoint needs no route. getpeername4/6 and recvmsg4/6 give the task
- * the address that it asked for.
+ * the address that it asked for; sock_release forgets it.
  *
  * The programs run for the cgroup in which the *socket* was made, and for all
  * cgroups below the one they are attached to. The group is therefore read from
@@ -101,50 +101,55 @@ struct detour {
  * The socket that the task holds. With MPTCP the hooks see the first subflow, but
  * getpeername() is asked of the MPTCP socket itself.
  */
-static __always_inline struct origin_value *origin_get(struct bpf_sock_addr *ctx, __u64 flags)
+static __always_inline struct mptcp_sock *mptcp_of(const struct bpf_sock_addr *ctx)
 {
-	struct bpf_sock *sk = ctx->sk;
-
-	if (!sk)
-		return NULL;
-	if (has_mptcp) {
-		struct mptcp_sock *msk = bpf_skc_to_mptcp_sock(sk);
-
-		if (msk)
-			return bpf_sk_storage_get(&origin, msk, NULL, flags);
-	}
-	return bpf_sk_storage_get(&origin, sk, NULL, flags);
+	return has_mptcp && ctx->sk ? bpf_skc_to_mptcp_sock(ctx->sk) : NULL;
 }
 
-static __always_inline __u32 epoch_of(__u32 rule)
+static __always_inline struct origin_value *origin_kept_get(struct bpf_sock_addr *ctx,
+							    __u64 flags)
 {
-	const struct override_value *override = bpf_map_lookup_elem(&overrides, &rule);
+	struct mptcp_sock *msk = mptcp_of(ctx);
 
-	return override ? override->epoch : 0;
+	if (msk)
+		return bpf_sk_storage_get(&origin_kept, msk, NULL, flags);
+	return ctx->sk ? bpf_sk_storage_get(&origin_kept, ctx->sk, NULL, flags) : NULL;
 }
 
 /*
  * Remember what was asked for. With one group's cgroup above another's, the inner
- * one's programs ran first: what they recorded as asked for stands.
+ * one's programs ran first: what they recorded as asked for stands. A connect is
+ * nearly always the socket's first, which has no record yet.
  */
 static __always_inline void remember_connect(struct bpf_sock_addr *ctx,
 					     const struct call *call,
 					     const struct detour *detour)
 {
-	struct origin_value *asked = origin_get(ctx, BPF_SK_STORAGE_GET_F_CREATE);
+	struct origin_value value = {
+		.group = call->group,
+		.rule = detour->rule,
+		.epoch = call->epoch,
+		.pid = current_pid(),
+		.port = detour->asked_port,
+		.peer_port = detour->port,
+	};
+	__u64 cookie = bpf_get_socket_cookie(ctx);
+	struct origin_value *asked;
 
+	__builtin_memcpy(value.address, &detour->asked, sizeof(value.address));
+	__builtin_memcpy(value.peer, &detour->to, sizeof(value.peer));
+	if (!mptcp_of(ctx) && !bpf_map_update_elem(&origin, &cookie, &value, BPF_NOEXIST))
+		return;
+	asked = bpf_map_lookup_elem(&origin, &cookie) ?:
+		origin_kept_get(ctx, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!asked)
 		return;
-	__builtin_memcpy(asked->peer, &detour->to, sizeof(asked->peer));
-	asked->peer_port = detour->port;
-	if (asked->group && asked->group != call->group)
+	if (!asked->group || asked->group == call->group) {
+		*asked = value;
 		return;
-	asked->rule = detour->rule;
-	asked->epoch = epoch_of(detour->rule);
-	asked->pid = current_pid();
-	asked->port = detour->asked_port;
-	__builtin_memcpy(asked->address, &detour->asked, sizeof(asked->address));
-	asked->group = call->group;
+	}
+	__builtin_memcpy(asked->peer, value.peer, sizeof(asked->peer));
+	asked->peer_port = value.peer_port;
 }
 
 static __always_inline struct flow_key make_flow(struct bpf_sock_addr *ctx,
@@ -166,7 +171,7 @@ static __always_inline void remember_send(struct bpf_sock_addr *ctx,
 	struct flow_value value = {
 		.group = call->group,
 		.rule = detour->rule,
-		.epoch = epoch_of(detour->rule),
+		.epoch = call->epoch,
 		.pid = current_pid(),
 		.port = detour->asked_port,
 	};
@@ -197,9 +202,11 @@ static __always_inline int leave(struct bpf_sock_addr *ctx, const struct call *c
 	struct origin_value *asked;
 	struct flow_value *flow;
 	struct flow_key key;
+	__u64 cookie;
 
 	if (is_connect) {
-		asked = origin_get(ctx, 0);
+		cookie = bpf_get_socket_cookie(ctx);
+		asked = bpf_map_lookup_elem(&origin, &cookie) ?: origin_kept_get(ctx, 0);
 		if (asked && asked->group == call->group)
 			asked->group = 0;
 		return ALLOW;
@@ -369,12 +376,13 @@ int coppice_send6(struct bpf_sock_addr *ctx)
 /* What the task asked for on this socket, if a redirect is in force on it. */
 static __always_inline const struct origin_value *asked_for(struct bpf_sock_addr *ctx)
 {
+	__u64 cookie = bpf_get_socket_cookie(ctx);
 	const struct origin_value *asked;
 
-	if (!ctx->sk)
-		return NULL;
+	asked = bpf_map_lookup_elem(&origin, &cookie);
 	/* Here the socket is the one that the task holds, also with MPTCP. */
-	asked = bpf_sk_storage_get(&origin, ctx->sk, NULL, 0);
+	if (!asked && ctx->sk)
+		asked = bpf_sk_storage_get(&origin_kept, ctx->sk, NULL, 0);
 	return asked && asked->group ? asked : NULL;
 }
 
@@ -433,4 +441,14 @@ SEC("cgroup/recvmsg6")
 int coppice_recv6(struct bpf_sock_addr *ctx)
 {
 	return show_source(ctx, true);
+}
+
+/* The task has closed the socket: nobody will ask about it any more. */
+SEC("cgroup/sock_release")
+int coppice_release(struct bpf_sock *ctx)
+{
+	__u64 cookie = bpf_get_socket_cookie(ctx);
+
+	bpf_map_delete_elem(&origin, &cookie);
+	return ALLOW;
 }

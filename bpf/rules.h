@@ -20,6 +20,7 @@ struct call {
 	__u32 group;		/* of the task */
 	__u32 port;
 	__u32 rule;		/* found */
+	__u32 epoch;		/* of the rule */
 	__u32 set;		/* index of the rule set in force, read once */
 };
 
@@ -91,14 +92,35 @@ static __always_inline const __u32 *find_in_group(void *trie, const struct ports
 	return NULL;
 }
 
+static __always_inline bool find_exact(struct call *call, __u32 group)
+{
+	const struct ports_value *known = ports_of(call->set, group);
+	struct exact_key key = {
+		.index = call->set,
+		.group = group,
+		.port = call->port,
+		.protocol = call->key.protocol,
+		.family = call->key.family,
+	};
+	const struct rule_value *found;
+
+	if (!known || !(known->flags & PORTS_EXACT))
+		return false;
+	__builtin_memcpy(key.address, call->key.address, sizeof(key.address));
+	found = bpf_map_lookup_elem(&exact, &key);
+	if (found)
+		call->rule = found->rule;
+	return found;
+}
+
 /*
- * The rule for @call; a group's own win over the hub's. Like the other functions that
- * are not inlined it is verified by itself, once: inlined, their loops would
- * multiply into more states than the verifier looks at.
+ * The rule for @call, but for exact ones of the group itself; a group's own win over the
+ * hub's. Like the other functions that are not inlined it is verified by itself, once:
+ * inlined, their loops would multiply into more states than the verifier looks at.
  *
  * Keys are copied to the stack: the verifier of 6.1 takes no other memory.
  */
-__noinline int rule_find(struct call *call, __u32 wanted)
+__noinline int rule_search(struct call *call, __u32 wanted)
 {
 	const struct ports_value *known;
 	struct rule_key key;
@@ -119,6 +141,8 @@ __noinline int rule_find(struct call *call, __u32 wanted)
 		known = ports_of(set, key.group);
 		if (!known || !(known->flags & wanted))
 			continue;
+		if (i && find_exact(call, REDIRECT_HUB))
+			return 1;
 		rule = find_in_group(trie, known, &key, call->port);
 		if (!rule)
 			continue;
@@ -126,6 +150,11 @@ __noinline int rule_find(struct call *call, __u32 wanted)
 		return 1;
 	}
 	return 0;
+}
+
+static __always_inline bool rule_find(struct call *call, __u32 wanted)
+{
+	return find_exact(call, call->group) || rule_search(call, wanted);
 }
 
 /* Records are lost rather than waited for: a task may not stop the hub from counting. */
@@ -181,7 +210,7 @@ static __always_inline bool is_listening(struct bpf_sock_addr *ctx, __u8 protoco
 		tuple.ipv6.dport = bpf_htons(handler->port);
 	}
 	if (protocol == IPPROTO_TCP)
-		sk = bpf_sk_lookup_tcp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+		sk = bpf_skc_lookup_tcp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
 	else
 		sk = bpf_sk_lookup_udp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
 	if (!sk)
@@ -190,14 +219,19 @@ static __always_inline bool is_listening(struct bpf_sock_addr *ctx, __u8 protoco
 	return true;
 }
 
+static __always_inline bool is_alive(struct bpf_sock_addr *ctx, __u8 protocol,
+				     const struct handler_value *handler)
+{
+	return is_over(handler->down_until) &&
+	       (!handler->here || is_listening(ctx, protocol, handler));
+}
+
 /* Is the handler of this index alive? */
 __noinline int handler_alive(struct bpf_sock_addr *ctx, __u32 index, __u32 protocol)
 {
 	const struct handler_value *handler = bpf_map_lookup_elem(&handlers, &index);
 
-	if (!handler || !is_over(handler->down_until))
-		return 0;
-	return !handler->here || is_listening(ctx, protocol, handler);
+	return handler && is_alive(ctx, protocol, handler);
 }
 
 /* The choice whose share of the weights @ticket falls in. */
@@ -219,20 +253,19 @@ __noinline int handler_draw(__u32 rule, __u32 ticket)
 }
 
 /*
- * The handler that is drawn, or the first after it that is alive; its index, or -1. All
- * datagrams of a socket go to the same one as long as it is.
+ * Of several, the handler that is drawn, or the first after it that is alive; its index, or
+ * -1. All datagrams of a socket go to the same one as long as it is.
  */
 __noinline int handler_choose(struct bpf_sock_addr *ctx, __u32 rule, __u32 protocol)
 {
 	const struct override_value *override = bpf_map_lookup_elem(&overrides, &rule);
-	__u32 ticket = 0, slot, index, i;
+	__u32 ticket, slot, index, i;
 
 	if (!override)
 		return -1;
-	if (override->nr_choices > 1)
-		ticket = protocol == IPPROTO_UDP ? bpf_get_socket_cookie(ctx) * 0x9e3779b1u >> 8
-						 : bpf_get_prandom_u32();
-	slot = override->nr_choices > 1 ? handler_draw(rule, ticket) : 0;
+	ticket = protocol == IPPROTO_UDP ? bpf_get_socket_cookie(ctx) * 0x9e3779b1u >> 8
+					 : bpf_get_prandom_u32();
+	slot = handler_draw(rule, ticket);
 	for (i = 0; i < REDIRECT_CHOICES_MAX; i++, slot++) {
 		if (i >= override->nr_choices)
 			break;
@@ -245,30 +278,45 @@ __noinline int handler_choose(struct bpf_sock_addr *ctx, __u32 rule, __u32 proto
 	return -1;
 }
 
+/* The handler of @override to go to, and its index; NULL if none is alive. */
+static __always_inline void choose(struct bpf_sock_addr *ctx, const struct call *call,
+				   const struct override_value *override,
+				   const struct handler_value **handler, __u32 *index)
+{
+	if (override->nr_choices != 1) {
+		*index = handler_choose(ctx, call->rule, call->key.protocol);
+		*handler = bpf_map_lookup_elem(&handlers, index);
+		return;
+	}
+	*index = override->choices[0].handler;
+	*handler = bpf_map_lookup_elem(&handlers, index);
+	if (*handler && !is_alive(ctx, call->key.protocol, *handler))
+		*handler = NULL;
+}
+
 enum verdict {
 	TO_HANDLER, TO_CLOUD, TO_NOWHERE
 };
 
 /* What the policy of the rule that was found says; counts and reports it. */
-static __always_inline enum verdict decide(struct bpf_sock_addr *ctx, const struct call *call,
-					   const struct handler_value **handler, __u32 *chosen)
+static __always_inline enum verdict decide(struct bpf_sock_addr *ctx, struct call *call,
+					   const struct handler_value **handler, __u32 *index)
 {
 	const struct override_value *override;
 	__u32 rule = call->rule;
-	__u32 index = -1;
 
+	*handler = NULL;
 	override = bpf_map_lookup_elem(&overrides, &rule);
 	if (!override)
 		return TO_CLOUD;
+	call->epoch = override->epoch;
 	if (override->policy == REDIRECT_BLOCK) {
 		count(rule, COUNTER(denied));
 		report(ctx, call, REDIRECT_DENIED);
 		return TO_NOWHERE;
 	}
 	if (override->policy != REDIRECT_PREFER_CLOUD || !is_over(override->cloud_down_until))
-		index = handler_choose(ctx, rule, call->key.protocol);
-	*handler = bpf_map_lookup_elem(&handlers, &index);
-	*chosen = index;
+		choose(ctx, call, override, handler, index);
 	if (*handler) {
 		count(rule, COUNTER(redirected));
 		return TO_HANDLER;

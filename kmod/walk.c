@@ -8,6 +8,7 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 
+#include "compat/mm.h"
 #include "coppice.h"
 
 struct walk {
@@ -50,8 +51,8 @@ static int walk_range(struct vm_area_struct *vma, unsigned long addr, pte_fn_t f
 	unsigned long next;
 	int err = 0;
 
-	if (vma->vm_flags & VM_MIXEDMAP)
-		return apply_to_existing_page_range(mm, addr, vma->vm_end - addr, fn, data);
+	if (COPPICE_CAN_APPLY_SPARSE && vma->vm_flags & VM_MIXEDMAP)
+		return coppice_apply(mm, addr, vma->vm_end - addr, fn, data);
 	for (; addr < vma->vm_end && !err; addr = next) {
 		pmd_t pmd = pmd_at(mm, addr);
 
@@ -59,7 +60,7 @@ static int walk_range(struct vm_area_struct *vma, unsigned long addr, pte_fn_t f
 		if (pmd_trans_huge(pmd))
 			*huge += (next - addr) >> PAGE_SHIFT;
 		else if (!pmd_none(pmd))
-			err = apply_to_existing_page_range(mm, addr, next - addr, fn, data);
+			err = coppice_apply(mm, addr, next - addr, fn, data);
 	}
 	return err;
 }

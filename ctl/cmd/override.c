@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/cgroup.h"
+#include "lib/kept.h"
 #include "lib/name.h"
 #include "override.h"
 
@@ -55,6 +56,16 @@ int override_attach(const struct context *ctx, const char *group, struct error *
 	if (ctx->backend->group_get(group, &info, err))
 		return -1;
 	return attach(&info, err);
+}
+
+int override_keep(const struct context *ctx, const char *group, struct error *err)
+{
+	struct group_info info = { .owner = KEPT_NOBODY };
+	struct error ignored;
+
+	if (ctx->backend && ctx->backend->group_get(group, &info, &ignored))
+		info.owner = KEPT_NOBODY;
+	return kept_write(group, info.owner, err);
 }
 
 int override_connections(const char *text, enum redirect_connections *connections,
@@ -141,7 +152,7 @@ json_t *override_json(const struct override_info *info)
 	override_format(&info->override, endpoint);
 	endpoint_format(&info->override.endpoint, address);
 	handler_text(info, handler, sizeof(handler));
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:I, s:I}",
 			 "group", info->group, "endpoint", endpoint, "address", address,
 			 "protocol", protocol_name(&info->override.endpoint), "handler", handler,
 			 "handlers", handlers_json(info),
@@ -149,6 +160,7 @@ json_t *override_json(const struct override_info *info)
 			 "kind", info->override.kind == REDIRECT_DNS ? "dns" : "endpoint",
 			 "cloud", info->cloud_down ? "unreachable" : "reachable",
 			 "rule", (int)info->rule,
+			 "open", (json_int_t)info->open,
 			 "redirected", (json_int_t)stats->redirected,
 			 "fell_through", (json_int_t)stats->fell_through,
 			 "denied", (json_int_t)stats->denied,

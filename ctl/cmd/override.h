@@ -14,6 +14,9 @@ int __must_check override_add_handler(struct override *override, const char *tex
  * shorter. Freed by the caller; the number, or -1.
  */
 ssize_t override_read(const char *path, struct override **overrides, struct error *err);
+ssize_t override_read_list(const json_t *list, struct override **overrides, struct error *err);
+/* Keep what is in force now for after a reboot; to be called when it has been changed. */
+int __must_check override_keep(const struct context *ctx, const char *group, struct error *err);
 /* "keep" or "reset". */
 int __must_check override_connections(const char *text, enum redirect_connections *connections,
 				      struct error *err);

@@ -61,7 +61,9 @@ static int add(const struct context *ctx, const char *group, const struct overri
 	if (override_check_loops(ctx, group, overrides, nr, err) ||
 	    override_attach(ctx, group, err))
 		return -1;
-	return overrides_add(group, overrides, nr, err);
+	if (overrides_add(group, overrides, nr, err))
+		return -1;
+	return override_keep(ctx, group, err);
 }
 
 static int add_file(const struct context *ctx, const struct arguments *arguments,

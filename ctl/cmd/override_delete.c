@@ -55,7 +55,9 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 		return error_usage(err, "a GROUP and an ENDPOINT are needed, as `coppice override list` shows them");
 	if (overrides_parse(arguments.text[1], &override, err))
 		return -1;
-	return overrides_delete(arguments.text[0], &override, arguments.connections, err);
+	if (overrides_delete(arguments.text[0], &override, arguments.connections, err))
+		return -1;
+	return override_keep(ctx, arguments.text[0], err);
 }
 
 const struct command cmd_override_delete = {

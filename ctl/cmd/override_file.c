@@ -10,8 +10,8 @@
 
 /* What `override list --json` says besides: read over. */
 static const char *const told[] = {
-	"group", "address", "protocol", "kind", "cloud", "rule", "redirected", "fell_through",
-	"denied", "no_handler",
+	"group", "address", "protocol", "kind", "cloud", "rule", "open", "redirected",
+	"fell_through", "denied", "no_handler",
 };
 
 static bool is_told(const char *key)
@@ -97,7 +97,7 @@ static bool is_listed(const json_t *object)
 	return !kind || strcmp(kind, "dns");
 }
 
-static ssize_t read_list(const json_t *list, struct override **overrides, struct error *err)
+ssize_t override_read_list(const json_t *list, struct override **overrides, struct error *err)
 {
 	size_t nr = 0, i;
 
@@ -132,6 +132,6 @@ ssize_t override_read(const char *path, struct override **overrides, struct erro
 		list = json_loadf(stdin, JSON_REJECT_DUPLICATES, &wrong);
 	if (!list)
 		return error_usage(err, "%.200s: %.160s (line %d)", path, wrong.text, wrong.line);
-	nr = read_list(list, overrides, err);
+	nr = override_read_list(list, overrides, err);
 	return nr < 0 ? error_prefix(err, "%.200s", path) : nr;
 }

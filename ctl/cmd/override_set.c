@@ -45,7 +45,9 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	if (override_check_loops(ctx, arguments.text[0], overrides, nr, err) ||
 	    override_attach(ctx, arguments.text[0], err))
 		return -1;
-	return overrides_set(arguments.text[0], overrides, nr, arguments.connections, err);
+	if (overrides_set(arguments.text[0], overrides, nr, arguments.connections, err))
+		return -1;
+	return override_keep(ctx, arguments.text[0], err);
 }
 
 const struct command cmd_override_set = {

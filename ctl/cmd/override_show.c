@@ -6,6 +6,7 @@
 #include "lib/cgroup.h"
 #include "lib/cleanup.h"
 #include "override.h"
+#include "override_library.h"
 
 static const struct column hook_columns[] = {
 	{ "hook", "HOOK", COLUMN_TEXT },
@@ -21,9 +22,21 @@ static const struct column override_columns[] = {
 	{ "handler", "HANDLER", COLUMN_TEXT },
 	{ "policy", "POLICY", COLUMN_TEXT },
 	{ "redirected", "REDIRECTED", COLUMN_NUMBER },
+	{ "open", "OPEN", COLUMN_NUMBER },
 	{ "fell_through", "FELL THROUGH", COLUMN_NUMBER },
 	{ "denied", "DENIED", COLUMN_NUMBER },
 	{ "no_handler", "NO HANDLER", COLUMN_NUMBER },
+	{}
+};
+
+static const struct column library_columns[] = {
+	{ "provider", "LIBRARY", COLUMN_TEXT },
+	{ "local", "LOCAL", COLUMN_TEXT },
+	{ "kind", "KIND", COLUMN_TEXT },
+	{ "state", "STATE", COLUMN_TEXT },
+	{ "overridden_count", "OVERRIDDEN", COLUMN_NUMBER },
+	{ "falls_through_count", "FALL THROUGH", COLUMN_NUMBER },
+	{ "added_count", "ADDED", COLUMN_NUMBER },
 	{}
 };
 
@@ -42,11 +55,17 @@ static int put_override(const struct override_info *info, void *data)
 
 static int print(const struct context *ctx, json_t *object, struct error *err)
 {
+	json_t *libraries = json_object_get(object, "libraries");
+
 	if (ctx->json)
 		return output_object(ctx, object, NULL, err);
 	output_table(stdout, ctx->colour, json_object_get(object, "programs"), hook_columns);
 	putchar('\n');
 	output_table(stdout, ctx->colour, json_object_get(object, "overrides"), override_columns);
+	if (json_array_size(libraries)) {
+		putchar('\n');
+		output_table(stdout, ctx->colour, libraries, library_columns);
+	}
 	printf("\nwithout a rule: %lld; events lost: %lld\n",
 	       (long long)json_integer_value(json_object_get(object, "missed")),
 	       (long long)json_integer_value(json_object_get(object, "events_lost")));
@@ -55,8 +74,9 @@ static int print(const struct context *ctx, json_t *object, struct error *err)
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
-	json_t *hooks = json_array(), *overrides = json_array();
-	autojson json_t *object = json_pack("{s:o, s:o}", "programs", hooks, "overrides", overrides);
+	json_t *hooks = json_array(), *overrides = json_array(), *libraries = json_array();
+	autojson json_t *object = json_pack("{s:o, s:o, s:o}", "programs", hooks,
+					    "overrides", overrides, "libraries", libraries);
 	struct redirect_totals totals;
 	struct group_info info;
 	char path[PATH_MAX];
@@ -68,6 +88,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	    redirect_hooks(group, path, put_hook, hooks, err) ||
 	    redirect_each(group, put_override, overrides, err) ||
 	    redirect_each(REDIRECT_HUB_NAME, put_override, overrides, err) ||
+	    override_library_rows(libraries, group, err) ||
 	    redirect_totals(group, &totals, err))
 		return -1;
 	json_object_set_new(object, "group", json_string(group));
@@ -83,7 +104,9 @@ const struct command cmd_override_show = {
 	.args = "GROUP",
 	.summary = "Show what the kernel has of a group's overrides, and all their statistics",
 	.help = "PROGRAM is the one that is effective at each hook of the group's cgroup, as the kernel says, with how "
-		"many programs of others run before and after it.",
+		"many programs of others run before and after it. OPEN counts the sockets that are connected by an "
+		"override now, REDIRECTED those and the datagrams that ever were. A LIBRARY that is stale has changed "
+		"since its override was made.",
 	.needs_backend = true,
 	.run = run,
 };

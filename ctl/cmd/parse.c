@@ -26,6 +26,17 @@ static const struct argp_option *find_any(const struct parser *parser, const cha
 	return found;
 }
 
+/* A letter of its own has what argp would give one: a key that is printed. Global ones have none. */
+static const struct argp_option *find_letter(const struct parser *parser, char letter)
+{
+	const struct argp_option *option = parser->command ? parser->command->options : NULL;
+
+	for (; option && option->name; option++)
+		if (option->key == letter)
+			return option;
+	return NULL;
+}
+
 static int unknown(const struct parser *parser, const char *word, struct error *err)
 {
 	const struct argp_option *option;
@@ -49,7 +60,10 @@ static int next_option(struct parser *parser, int *key, char **arg, struct error
 	const struct argp_option *option;
 	size_t len = equals ? (size_t)(equals - word) : strlen(word);
 
-	option = len > 2 && word[1] == '-' ? find_any(parser, word + 2, len - 2) : NULL;
+	if (word[1] != '-')
+		option = word[2] ? NULL : find_letter(parser, word[1]);
+	else
+		option = len > 2 ? find_any(parser, word + 2, len - 2) : NULL;
 	if (!option)
 		return unknown(parser, word, err);
 	*key = option->key;

@@ -11,6 +11,7 @@
 
 #include "cleanup.h"
 #include "group.h"
+#include "kept.h"
 #include "overrides.h"
 #include "recipe.h"
 
@@ -136,6 +137,7 @@ static int unmake(const struct backend *backend, const char *name, struct error 
 	if (!info.tasks && group_owns_cgroup(&info) && refuse_processes(info.cgroup, err))
 		return -1;
 	if (backend->group_delete(name, err) || overrides_forget(name, err) ||
+	    kept_remove(name, err) ||
 	    recipe_drop_image(backend, info.image, err))
 		return -1;
 	return group_owns_cgroup(&info) ? cgroup_remove(info.cgroup, err) : 0;

@@ -63,8 +63,9 @@ int path_python(char path[PATH_MAX], struct error *err)
 		return -1;
 	dir = dirname(library);
 	if (find(dir, "/python/coppice", "..", path) ||
-	    find(dir, "/python3/dist-packages/coppice", "..", path))
+	    find(dir, "/python3/dist-packages/coppice", "..", path) ||
+	    find(COPPICE_PYTHONDIR, "/coppice", "..", path))
 		return 0;
-	return error_set(err, ENOENT, "the Python package coppice is not beside %.200s: run make install, or set COPPICE_LIBDIR",
-			 dir);
+	return error_set(err, ENOENT, "the Python package coppice is neither beside %.200s nor in %s: run make install, install python3-coppice, or set COPPICE_LIBDIR",
+			 dir, COPPICE_PYTHONDIR);
 }

@@ -61,6 +61,7 @@ struct override_info {
 	uint32_t rule;				/* its number in the maps */
 	bool down[REDIRECT_CHOICES_MAX];	/* handlers that a prober found down */
 	bool cloud_down;
+	uint32_t open;				/* sockets that are connected by it now */
 	struct stats_value stats;
 };
 

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -19,6 +20,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "cleanup.h"
 #include "redirect.h"
 #include "redirect_pins.h"
 #include "redirect_table.h"
@@ -33,7 +35,7 @@
  * redirected whose task would then be shown the handler.
  */
 enum hook {
-	HOOK_PEER4, HOOK_PEER6, HOOK_RECV4, HOOK_RECV6,
+	HOOK_RELEASE, HOOK_PEER4, HOOK_PEER6, HOOK_RECV4, HOOK_RECV6,
 	HOOK_CONN4, HOOK_CONN6, HOOK_SEND4, HOOK_SEND6,
 	HOOK_RECV_UNIX, HOOK_CONN_UNIX, HOOK_SEND_UNIX,
 	NR_HOOKS
@@ -51,6 +53,7 @@ static const struct {
 	enum bpf_attach_type type;
 	const char *program;
 } hooks[NR_HOOKS] = {
+	[HOOK_RELEASE] = { "sock_release", BPF_CGROUP_INET_SOCK_RELEASE, "coppice_release" },
 	[HOOK_PEER4] = { "getpeername4", BPF_CGROUP_INET4_GETPEERNAME, "coppice_peer4" },
 	[HOOK_PEER6] = { "getpeername6", BPF_CGROUP_INET6_GETPEERNAME, "coppice_peer6" },
 	[HOOK_RECV4] = { "recvmsg4", BPF_CGROUP_UDP4_RECVMSG, "coppice_recv4" },
@@ -495,6 +498,21 @@ static void drop_names(const struct pins *pins, __u32 number)
 	}
 }
 
+/* Nor has it these sockets, whose end no program of the group sees any more. */
+static void drop_origins(const struct pins *pins, __u32 number)
+{
+	autofree struct origin_value *origins = calloc(REDIRECT_ORIGINS_MAX, sizeof(*origins));
+	autofree __u64 *cookies = calloc(REDIRECT_ORIGINS_MAX, sizeof(*cookies));
+	struct error ignored;
+	__u32 nr, i;
+
+	if (!origins || !cookies || pins_read_origins(pins, cookies, origins, &nr, &ignored))
+		return;
+	for (i = 0; i < nr; i++)
+		if (origins[i].group == number)
+			(void)!bpf_map_delete_elem(pins->map[MAP_ORIGIN], &cookies[i]);
+}
+
 static int remove_group(const struct pins *pins, const char *group, struct error *err)
 {
 	struct group_value value;
@@ -505,8 +523,10 @@ static int remove_group(const struct pins *pins, const char *group, struct error
 	remove_links(group);
 	if (number && !bpf_map_lookup_elem(pins->map[MAP_GROUPS], &number, &value))
 		(void)!set_cgroup(pins, value.cgroup, 0);
-	if (number)
+	if (number) {
 		drop_names(pins, number);
+		drop_origins(pins, number);
+	}
 	if (number && bpf_map_delete_elem(pins->map[MAP_GROUPS], &number))
 		return error_set(err, errno, "group %s cannot be removed from %s/groups: %s",
 				 group, PIN_MAPS, strerror(errno));

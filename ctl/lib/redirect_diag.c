@@ -36,11 +36,11 @@ static int open_diag(struct error *err)
 
 static int send_dump(int fd, const struct diag_query *query, __u8 family, struct error *err)
 {
-	bool with_origins = query->origins >= 0;
+	bool with_kept = query->kept >= 0;
 	struct request request = {
 		.header = {
-			.nlmsg_len = with_origins ? sizeof(request)
-						  : NLMSG_LENGTH(sizeof(request.diag)),
+			.nlmsg_len = with_kept ? sizeof(request)
+					       : NLMSG_LENGTH(sizeof(request.diag)),
 			.nlmsg_type = SOCK_DIAG_BY_FAMILY,
 			.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
 		},
@@ -54,7 +54,7 @@ static int send_dump(int fd, const struct diag_query *query, __u8 family, struct
 			.outer = { sizeof(request.storage), INET_DIAG_REQ_SK_BPF_STORAGES | NLA_F_NESTED },
 			.inner = { sizeof(request.storage) - sizeof(struct rtattr),
 				   SK_DIAG_BPF_STORAGE_REQ_MAP_FD },
-			.map = query->origins,
+			.map = query->kept,
 		},
 	};
 
@@ -79,7 +79,7 @@ static const struct rtattr *find_in(const struct rtattr *attr, unsigned short ty
 }
 
 static void read_socket(const struct nlmsghdr *header, __u8 protocol,
-			struct diag_socket *socket, struct origin_value *origin)
+			struct diag_socket *socket, struct origin_value *kept)
 {
 	const struct inet_diag_msg *message = NLMSG_DATA(header);
 	int len = header->nlmsg_len - NLMSG_LENGTH(sizeof(*message));
@@ -96,9 +96,9 @@ static void read_socket(const struct nlmsghdr *header, __u8 protocol,
 		memcpy(&socket->cgroup, RTA_DATA(attr), sizeof(socket->cgroup));
 	attr = find_attr(message + 1, len, INET_DIAG_SK_BPF_STORAGES);
 	attr = find_in(find_in(attr, SK_DIAG_BPF_STORAGE), SK_DIAG_BPF_STORAGE_MAP_VALUE);
-	if (attr && RTA_PAYLOAD(attr) >= sizeof(*origin)) {
-		memcpy(origin, RTA_DATA(attr), sizeof(*origin));
-		socket->origin = origin->group ? origin : NULL;
+	if (attr && RTA_PAYLOAD(attr) >= sizeof(*kept)) {
+		memcpy(kept, RTA_DATA(attr), sizeof(*kept));
+		socket->kept = kept;
 	}
 }
 
@@ -106,8 +106,8 @@ static void read_socket(const struct nlmsghdr *header, __u8 protocol,
 static int read_answers(const struct nlmsghdr *header, int len, __u8 protocol, diag_fn fn,
 			void *data, bool *more, struct error *err)
 {
-	struct origin_value origin;
 	struct diag_socket socket;
+	struct origin_value kept;
 	int result = 0;
 
 	for (; NLMSG_OK(header, len) && !result && *more; header = NLMSG_NEXT(header, len)) {
@@ -119,7 +119,7 @@ static int read_answers(const struct nlmsghdr *header, int len, __u8 protocol, d
 			return error_set(err, -refusal->error, "the kernel does not show its sockets: %s: it needs CONFIG_INET_DIAG and CONFIG_INET_UDP_DIAG",
 					 strerror(-refusal->error));
 		} else {
-			read_socket(header, protocol, &socket, &origin);
+			read_socket(header, protocol, &socket, &kept);
 			result = fn(&socket, data);
 		}
 	}

@@ -17,7 +17,7 @@ struct diag_socket {
 	struct inet_diag_sockid id;
 	__u64 cookie;
 	__u64 cgroup;				/* in which it was made; 0: not known */
-	const struct origin_value *origin;	/* NULL: none */
+	const struct origin_value *kept;	/* its record in "origin_kept"; NULL: none */
 };
 
 #define DIAG_LISTEN	(1 << 10)		/* TCP_LISTEN */
@@ -28,7 +28,7 @@ struct diag_query {
 	__u8 protocol;
 	__u32 states;
 	__u16 port;		/* the socket's own; 0: any */
-	int origins;		/* map to show records of, or -1 */
+	int kept;		/* the map "origin_kept", or -1: no records */
 };
 
 typedef int (*diag_fn)(const struct diag_socket *socket, void *data);

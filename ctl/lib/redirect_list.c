@@ -154,10 +154,35 @@ static int compare_infos(const void *left, const void *right)
 	return order ? order : x->protocol - y->protocol;
 }
 
+/*
+ * How many sockets are open by each rule: what the programs recorded of them is taken away
+ * when they are closed. An older use of the rule's number does not count.
+ */
+static int count_open(const struct pins *pins, __u32 *open, struct error *err)
+{
+	autofree struct override_value *overrides = calloc(REDIRECT_RULES_MAX, sizeof(*overrides));
+	autofree struct origin_value *origins = calloc(REDIRECT_ORIGINS_MAX, sizeof(*origins));
+	__u32 nr = REDIRECT_RULES_MAX, rule, i;
+
+	if (!overrides || !origins)
+		return error_set(err, ENOMEM, "out of memory");
+	if (pins_read_array(pins, MAP_OVERRIDES, overrides, nr, err) ||
+	    pins_read_origins(pins, NULL, origins, &nr, err))
+		return -1;
+	for (i = 0; i < nr; i++) {
+		rule = origins[i].rule;
+		if (origins[i].group && rule < REDIRECT_RULES_MAX &&
+		    overrides[rule].epoch == origins[i].epoch)
+			open[rule]++;
+	}
+	return 0;
+}
+
 struct list {
 	struct override_info *infos;
 	size_t nr;
 	__u32 *place;		/* by rule: index in infos + 1 */
+	__u32 *open;		/* by rule */
 };
 
 static void add_entry(struct list *list, const struct pins *pins,
@@ -169,8 +194,9 @@ static void add_entry(struct list *list, const struct pins *pins,
 		add_key(&list->infos[*place - 1].override, &entry->key);
 		return;
 	}
-	list->infos[list->nr++] = make_info(pins, entry);
-	*place = list->nr;
+	list->infos[list->nr] = make_info(pins, entry);
+	list->infos[list->nr].open = list->open[entry->value.rule % REDIRECT_RULES_MAX];
+	*place = ++list->nr;
 }
 
 /* All overrides of @group (NULL: of all). */
@@ -189,8 +215,11 @@ static int collect(const char *group, struct list *list, struct error *err)
 		return -1;
 	list->infos = calloc(set.nr + 1, sizeof(*list->infos));
 	list->place = calloc(REDIRECT_RULES_MAX, sizeof(*list->place));
-	if (!list->infos || !list->place)
+	list->open = calloc(REDIRECT_RULES_MAX, sizeof(*list->open));
+	if (!list->infos || !list->place || !list->open)
 		return error_set(err, ENOMEM, "out of memory");
+	if (count_open(&pins, list->open, err))
+		return -1;
 	for (i = 0; i < set.nr; i++)
 		if (!group || set.entries[i].key.group == number)
 			add_entry(list, &pins, &set.entries[i]);
@@ -210,6 +239,7 @@ int redirect_each(const char *group, override_fn fn, void *data, struct error *e
 		result = fn(&list.infos[i], data);
 	free(list.infos);
 	free(list.place);
+	free(list.open);
 	return result;
 }
 

@@ -24,11 +24,24 @@
 
 static const __u8 protocols[] = { IPPROTO_TCP, IPPROTO_UDP };
 
+/* What was recorded of a socket; false if nothing was. */
+static bool find_origin(const struct pins *pins, const struct diag_socket *socket,
+			struct origin_value *origin)
+{
+	if (bpf_map_lookup_elem(pins->map[MAP_ORIGIN], &socket->cookie, origin)) {
+		if (!socket->kept)
+			return false;
+		*origin = *socket->kept;
+	}
+	return origin->group;
+}
+
 /*
  * Resetting.
  */
 
 struct reset {
+	const struct pins *pins;
 	__u32 group;
 	const struct rule_gone *gone;
 	size_t nr;
@@ -50,17 +63,18 @@ static bool is_gone(const struct reset *reset, const struct origin_value *origin
 static int reset_socket(const struct diag_socket *socket, void *data)
 {
 	const struct reset *reset = data;
+	struct origin_value origin;
 
-	if (!socket->origin || !is_gone(reset, socket->origin))
+	if (!find_origin(reset->pins, socket, &origin) || !is_gone(reset, &origin))
 		return 0;
 	return diag_destroy(socket, reset->err);
 }
 
-static int reset_here(const struct pins *pins, struct reset *reset)
+static int reset_here(struct reset *reset)
 {
 	struct diag_query query = {
 		.states = DIAG_CONNECTED,
-		.origins = pins->map[MAP_ORIGIN],
+		.kept = reset->pins->map[MAP_ORIGIN_KEPT],
 	};
 	size_t i;
 
@@ -103,7 +117,7 @@ static size_t open_namespaces(int fds[NAMESPACES_MAX])
 int redirect_reset(const struct pins *pins, __u32 group, const struct rule_gone *gone,
 		   size_t nr, struct error *err)
 {
-	struct reset reset = { .group = group, .gone = gone, .nr = nr, .err = err };
+	struct reset reset = { .pins = pins, .group = group, .gone = gone, .nr = nr, .err = err };
 	autoclose int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	int namespaces[NAMESPACES_MAX], result = 0;
 	size_t count, i;
@@ -113,7 +127,7 @@ int redirect_reset(const struct pins *pins, __u32 group, const struct rule_gone 
 	count = open_namespaces(namespaces);
 	for (i = 0; i < count; i++) {
 		if (!result && !setns(namespaces[i], CLONE_NEWNET))
-			result = reset_here(pins, &reset);
+			result = reset_here(&reset);
 		close(namespaces[i]);
 	}
 	if (setns(home, CLONE_NEWNET))
@@ -155,15 +169,16 @@ static void put_asked(struct redirect_origin *origin, const __u8 address[16], __
 static int match_connected(const struct search *search, const struct diag_socket *socket,
 			   __u32 *group)
 {
-	const struct origin_value *origin = socket->origin;
+	struct origin_value origin;
 
-	if (memcmp(origin->peer, search->flow.address, 16) ||
-	    origin->peer_port != search->flow.port)
+	if (!find_origin(search->pins, socket, &origin) ||
+	    memcmp(origin.peer, search->flow.address, 16) ||
+	    origin.peer_port != search->flow.port)
 		return 0;
-	put_asked(search->origin, origin->address, origin->port, socket->protocol);
-	search->origin->pid = origin->pid;
-	search->origin->rule = origin->rule;
-	*group = origin->group;
+	put_asked(search->origin, origin.address, origin.port, socket->protocol);
+	search->origin->pid = origin.pid;
+	search->origin->rule = origin.rule;
+	*group = origin.group;
 	return 1;
 }
 
@@ -194,7 +209,7 @@ static int match_socket(const struct diag_socket *socket, void *data)
 	diag_address(socket->family, socket->id.idiag_src, source);
 	if (socket->protocol == IPPROTO_TCP && memcmp(source, search->source, 16))
 		return 0;
-	if (!(socket->origin && match_connected(search, socket, &group)) &&
+	if (!match_connected(search, socket, &group) &&
 	    !(socket->protocol == IPPROTO_UDP && match_flow(search, socket, &group)))
 		return 0;
 	(void)!bpf_map_lookup_elem(search->pins->map[MAP_GROUPS], &group, &value);
@@ -227,7 +242,7 @@ int redirect_origin(uint8_t protocol, const struct endpoint *source,
 	memcpy(words, handler->address, sizeof(words));
 	diag_address(handler->family, words, search.flow.address);
 	search.flow.port = handler->port;
-	query.origins = pins.map[MAP_ORIGIN];
+	query.kept = pins.map[MAP_ORIGIN_KEPT];
 	if (pins.ready)
 		found = diag_each(&query, match_socket, &search, err);
 	if (found < 0)
@@ -304,7 +319,7 @@ static int refuse_loop(struct listener *listener, __u8 protocol, struct error *e
 		.protocol = protocol,
 		.states = protocol == IPPROTO_TCP ? DIAG_LISTEN : DIAG_UNBOUND,
 		.port = address->port,
-		.origins = -1,
+		.kept = -1,
 	};
 	char text[REDIRECT_TEXT_MAX];
 	struct error ignored;

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mount.h>
@@ -18,12 +19,14 @@
 #include <unistd.h>
 #include <bpf/bpf.h>
 
+#include "cleanup.h"
 #include "redirect_pins.h"
 
 const char *const pin_map_names[NR_PIN_MAPS] = {
 	[MAP_RULES] = "rules",
 	[MAP_RULES_0] = "rules_0",
 	[MAP_RULES_1] = "rules_1",
+	[MAP_EXACT] = "exact",
 	[MAP_ACTIVE] = "active",
 	[MAP_PORTS] = "ports",
 	[MAP_OVERRIDES] = "overrides",
@@ -35,6 +38,7 @@ const char *const pin_map_names[NR_PIN_MAPS] = {
 	[MAP_GROUPS] = "groups",
 	[MAP_CGROUPS] = "cgroups",
 	[MAP_ORIGIN] = "origin",
+	[MAP_ORIGIN_KEPT] = "origin_kept",
 	[MAP_UNIX_ORIGIN] = "unix_origin",
 	[MAP_FLOWS] = "udp_reverse",
 	[MAP_EVENTS] = "events",
@@ -47,6 +51,7 @@ static const struct {
 	[MAP_RULES] = { sizeof(__u32), sizeof(__u32) },
 	[MAP_RULES_0] = { sizeof(struct rule_key), sizeof(struct rule_value) },
 	[MAP_RULES_1] = { sizeof(struct rule_key), sizeof(struct rule_value) },
+	[MAP_EXACT] = { sizeof(struct exact_key), sizeof(struct rule_value) },
 	[MAP_ACTIVE] = { sizeof(__u32), sizeof(struct active_value) },
 	[MAP_PORTS] = { sizeof(__u32), sizeof(struct ports_value) },
 	[MAP_OVERRIDES] = { sizeof(__u32), sizeof(struct override_value) },
@@ -57,7 +62,8 @@ static const struct {
 	[MAP_STATS] = { sizeof(__u32), sizeof(struct stats_value) },
 	[MAP_GROUPS] = { sizeof(__u32), sizeof(struct group_value) },
 	[MAP_CGROUPS] = { sizeof(__u64), sizeof(struct cgroup_value) },
-	[MAP_ORIGIN] = { sizeof(int), sizeof(struct origin_value) },
+	[MAP_ORIGIN] = { sizeof(__u64), sizeof(struct origin_value) },
+	[MAP_ORIGIN_KEPT] = { sizeof(int), sizeof(struct origin_value) },
 	[MAP_UNIX_ORIGIN] = { sizeof(int), sizeof(struct unix_origin_value) },
 	[MAP_FLOWS] = { sizeof(struct flow_key), sizeof(struct flow_value) },
 	[MAP_EVENTS] = { 0, 0 },
@@ -201,6 +207,41 @@ void pins_close(struct pins *pins)
 {
 	close_maps(pins);
 	redirect_close_fd(&pins->lock);
+}
+
+static int refuse_read(enum pin_map map, struct error *err)
+{
+	return error_set(err, errno, "%s/%s cannot be read: %s", PIN_MAPS, pin_map_names[map],
+			 strerror(errno));
+}
+
+int pins_read_array(const struct pins *pins, enum pin_map map, void *values, __u32 nr,
+		    struct error *err)
+{
+	autofree __u32 *keys = calloc(nr, sizeof(*keys));
+	__u32 next;
+
+	if (!keys)
+		return error_set(err, ENOMEM, "out of memory");
+	if (bpf_map_lookup_batch(pins->map[map], NULL, &next, keys, values, &nr, NULL) &&
+	    errno != ENOENT)
+		return refuse_read(map, err);
+	return 0;
+}
+
+int pins_read_origins(const struct pins *pins, __u64 *cookies, struct origin_value *origins,
+		      __u32 *nr, struct error *err)
+{
+	autofree __u64 *own = cookies ? NULL : calloc(REDIRECT_ORIGINS_MAX, sizeof(*own));
+	__u32 next;
+
+	*nr = REDIRECT_ORIGINS_MAX;
+	if (!cookies && !own)
+		return error_set(err, ENOMEM, "out of memory");
+	if (bpf_map_lookup_batch(pins->map[MAP_ORIGIN], NULL, &next, cookies ?: own, origins, nr,
+				 NULL) && errno != ENOENT)
+		return refuse_read(MAP_ORIGIN, err);
+	return 0;
 }
 
 void pins_prune(void)

@@ -22,9 +22,9 @@
 #define PIN_GROUPS	PIN_DIR "/groups"
 
 enum pin_map {
-	MAP_RULES, MAP_RULES_0, MAP_RULES_1, MAP_ACTIVE, MAP_PORTS, MAP_OVERRIDES,
+	MAP_RULES, MAP_RULES_0, MAP_RULES_1, MAP_EXACT, MAP_ACTIVE, MAP_PORTS, MAP_OVERRIDES,
 	MAP_HANDLERS, MAP_PATHS, MAP_NAMES, MAP_LABELS, MAP_STATS, MAP_GROUPS, MAP_CGROUPS,
-	MAP_ORIGIN, MAP_UNIX_ORIGIN, MAP_FLOWS, MAP_EVENTS,
+	MAP_ORIGIN, MAP_ORIGIN_KEPT, MAP_UNIX_ORIGIN, MAP_FLOWS, MAP_EVENTS,
 	NR_PIN_MAPS,
 };
 
@@ -52,6 +52,13 @@ int __must_check pins_open(struct pins *pins, enum pins_mode mode, struct error 
 int __must_check pins_open_maps(struct pins *pins, struct error *err);
 void pins_close(struct pins *pins);
 void redirect_close_fd(int *fd);
+
+/* All @nr values of a map that is an array, in one call. */
+int __must_check pins_read_array(const struct pins *pins, enum pin_map map, void *values,
+				 __u32 nr, struct error *err);
+/* The records of open sockets, and the cookies (or NULL) of these: up to REDIRECT_ORIGINS_MAX. */
+int __must_check pins_read_origins(const struct pins *pins, __u64 *cookies,
+				   struct origin_value *origins, __u32 *nr, struct error *err);
 
 /* Take away the maps and directories: for when no group is left. */
 void pins_prune(void);

@@ -5,7 +5,7 @@
  * A hook reads active.index once and looks up in that trie only. So the other trie
  * can be written at leisure as long as no hook still reads it, which is the case
  * once all that ran at the flip have ended ("drained"). The same goes for the halves of
- * "ports".
+ * "ports" and "exact".
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -124,12 +124,80 @@ static int fill(int trie, const struct rule_set *set)
 	return nr && bpf_map_update_batch(trie, keys, values, &nr, NULL) ? -1 : 0;
 }
 
+/*
+ * "exact": of each set those rules that are for one port of a whole address.
+ */
+
+static bool is_exact(const struct rule_key *key)
+{
+	return key->first == key->last && key->prefixlen == RULE_KEY_FULL(key->family);
+}
+
+static struct exact_key make_exact(__u32 index, const struct rule_key *key)
+{
+	struct exact_key exact = {
+		.index = index,
+		.group = key->group,
+		.port = key->first,
+		.protocol = key->protocol,
+		.family = key->family,
+	};
+
+	memcpy(exact.address, key->address, sizeof(exact.address));
+	return exact;
+}
+
+static int fill_exact(const struct pins *pins, __u32 index, const struct rule_set *set)
+{
+	autofree struct exact_key *keys = calloc(set->nr + 1, sizeof(*keys));
+	autofree struct rule_value *values = calloc(set->nr + 1, sizeof(*values));
+	__u32 nr = 0;
+	size_t i;
+
+	if (!keys || !values)
+		return -1;
+	for (i = 0; i < set->nr; i++) {
+		if (!is_exact(&set->entries[i].key))
+			continue;
+		keys[nr] = make_exact(index, &set->entries[i].key);
+		values[nr++] = set->entries[i].value;
+	}
+	return nr && bpf_map_update_batch(pins->map[MAP_EXACT], keys, values, &nr, NULL) ? -1 : 0;
+}
+
+/* Those of @nr keys that are of the set: moved to the front, and counted. */
+static __u32 pick_exact(struct exact_key *keys, __u32 nr, __u32 index)
+{
+	__u32 picked = 0, i;
+
+	for (i = 0; i < nr; i++)
+		if (keys[i].index == index)
+			keys[picked++] = keys[i];
+	return picked;
+}
+
+/* Whatever is there, also what a killed controller left. */
+static int clear_exact(const struct pins *pins, __u32 index)
+{
+	__u32 room = 2 * REDIRECT_KEYS_MAX, nr = room, batch;
+	autofree struct exact_key *keys = calloc(room, sizeof(*keys));
+	autofree struct rule_value *values = calloc(room, sizeof(*values));
+
+	if (!keys || !values)
+		return -1;
+	if (bpf_map_lookup_batch(pins->map[MAP_EXACT], NULL, &batch, keys, values, &nr, NULL) &&
+	    errno != ENOENT)
+		return -1;
+	nr = pick_exact(keys, nr, index);
+	return nr && bpf_map_delete_batch(pins->map[MAP_EXACT], keys, &nr, NULL) ? -1 : 0;
+}
+
 /* After this nobody reads the trie that is not in force, and it is empty. */
 static int drain(const struct pins *pins, const struct active_value *active)
 {
 	if (active->draining && wait_for_programs(pins, !active->index))
 		return -1;
-	if (clear(trie_fd(pins, !active->index)))
+	if (clear(trie_fd(pins, !active->index)) || clear_exact(pins, !active->index))
 		return -1;
 	return active->draining ? write_active(pins, active->index, false) : 0;
 }
@@ -181,7 +249,7 @@ static int add_key(struct ports_value *ports, const struct rule_key *key, struct
 		ports->flags |= key->protocol == IPPROTO_TCP ? PORTS_TCP : PORTS_UDP;
 	if (key->first != key->last)
 		return add_range(ports, key, err);
-	ports->flags |= PORTS_SINGLE;
+	ports->flags |= is_exact(key) ? PORTS_EXACT : PORTS_SINGLE;
 	return 0;
 }
 
@@ -227,11 +295,12 @@ int rules_swap(const struct pins *pins, const struct rule_set *set, rule_named_f
 	    read_active(pins, &active, err))
 		return -1;
 	spare = trie_fd(pins, !active.index);
-	if (fill(spare, set) || write_ports(pins, !active.index, ports) ||
+	if (fill(spare, set) || fill_exact(pins, !active.index, set) || write_ports(pins, !active.index, ports) ||
 	    write_active(pins, !active.index, true)) {
 		error_set(err, errno, "the new rules cannot be written: %s: the old ones stay in force",
 			  strerror(errno));
 		(void)!clear(spare);
+		(void)!clear_exact(pins, !active.index);
 		return -1;
 	}
 	/* In force from here on: what is left to do can also be done by the next swap. */

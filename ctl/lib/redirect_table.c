@@ -85,20 +85,6 @@ static int allocate(struct table *table, struct error *err)
 	return error_set(err, ENOMEM, "out of memory");
 }
 
-/* All of an array, in one call. */
-static int read_array(int map, void *values, __u32 nr, struct error *err)
-{
-	autofree __u32 *keys = calloc(nr, sizeof(*keys));
-	__u32 next, count = nr;
-
-	if (!keys)
-		return error_set(err, ENOMEM, "out of memory");
-	if (bpf_map_lookup_batch(map, NULL, &next, keys, values, &count, NULL) && errno != ENOENT)
-		return error_set(err, errno, "the overrides in %s cannot be read: %s", PIN_MAPS,
-				 strerror(errno));
-	return 0;
-}
-
 static __u32 hash_handler(const struct handler_value *value)
 {
 	const __u8 *byte = value->address;
@@ -143,8 +129,8 @@ int table_read(struct table *table, const struct pins *pins, struct error *err)
 
 	if (allocate(table, err) || rules_settle(pins, err) ||
 	    rules_read(pins, &table->old, err) ||
-	    read_array(pins->map[MAP_OVERRIDES], table->overrides, REDIRECT_RULES_MAX, err) ||
-	    read_array(pins->map[MAP_HANDLERS], table->handlers, REDIRECT_HANDLERS_MAX, err))
+	    pins_read_array(pins, MAP_OVERRIDES, table->overrides, REDIRECT_RULES_MAX, err) ||
+	    pins_read_array(pins, MAP_HANDLERS, table->handlers, REDIRECT_HANDLERS_MAX, err))
 		return -1;
 	for (i = 0; i < table->old.nr; i++) {
 		__u32 rule = table->old.entries[i].value.rule % REDIRECT_RULES_MAX;

@@ -9,6 +9,7 @@
 
 #include "error.h"
 #include "launch.h"
+#include "runtime/devices.h"
 #include "task_mounts.h"
 #include "user.h"
 
@@ -75,7 +76,7 @@ struct task_start {
  * The image's or the group's, for the runtime: close-on-exec, out of the way of what the task
  * opens, and no higher than what the kernel has room for in a process's first table.
  */
-#define TASK_OWN_FD	63
+#define TASK_OWN_FD	COPPICE_DEVICES_END
 
 /* Start a task. It may still fail to enter: see report_wait(). */
 int __must_check task_start(const struct task_start *start, const struct report *report,

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "runtime/devices.h"
 #include "template_check.h"
 
 /* The first line of /proc/PID/@file, without its newline. */
@@ -49,7 +50,17 @@ static const char *advice(const char *target)
 		return "a pipe, whose other end tasks would not have: close it before the checkpoint";
 	if (!strncmp(target, "anon_inode:", 11))
 		return "which tasks would not have: close it before the checkpoint";
+	if (!strncmp(target, "/dev/", 5))
+		return "a device that tasks can't be given, or under a number above 62: close it before the checkpoint, tasks open it themselves";
 	return "an open file: close it before the checkpoint, tasks open it themselves";
+}
+
+/* The runtime opens it again in each task; see ctl/runtime/devices.c. */
+static bool is_carried(const char *path, int fd)
+{
+	struct stat st;
+
+	return fd < COPPICE_DEVICES_END && !stat(path, &st) && device_path(&st);
 }
 
 static int check_fd(pid_t pid, int fd, void *data, struct error *err)
@@ -60,6 +71,8 @@ static int check_fd(pid_t pid, int fd, void *data, struct error *err)
 	if (fd <= STDERR_FILENO || fd == *(int *)data)
 		return 0;
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", pid, fd);
+	if (is_carried(path, fd))
+		return 0;
 	len = readlink(path, target, sizeof(target) - 1);
 	if (len < 0)
 		return 0;

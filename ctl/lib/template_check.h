@@ -9,8 +9,8 @@
 #include "template_maps.h"
 
 /*
- * Refuses threads, children and descriptors other than 0, 1, 2 and @record_fd of the
- * template @pid, which waits at its checkpoint. Each is named.
+ * Refuses threads, children and descriptors other than 0, 1, 2, @record_fd and those of harmless
+ * devices of the template @pid, which waits at its checkpoint. Each is named.
  */
 int __must_check template_check(pid_t pid, int record_fd, struct error *err);
 

@@ -133,6 +133,7 @@ int coppice_collect(struct coppice_state *state)
 	if (refuse_timers(state) || collect_thread(state) || collect_signals(state) ||
 	    collect_special(state))
 		return -1;
+	coppice_devices_collect(state);
 	/* Last: what came before may have moved the break. */
 	return collect_mm(state);
 }

@@ -22,7 +22,8 @@ extern "C" {
  * process: its memory becomes the image. It returns once in every task that
  * enters the image, with that task's environment and file descriptors.
  * Anywhere else it returns at once, so that the program also runs without
- * Coppice. Call it in the only thread, with no sockets or other files open.
+ * Coppice. Call it in the only thread, with no sockets or other files open; /dev/null, zero,
+ * full, random and urandom may be, and are in the task.
  *
  * Return: COPPICE_PLAIN or COPPICE_TASK; -1 with errno set if the process
  * cannot be a template.

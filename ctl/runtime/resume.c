@@ -89,6 +89,8 @@ int coppice_resume(const struct coppice_task_args *args)
 	restore_mm(args);
 	restore_thread(state);
 	restore_signals(state);
+	check(!coppice_devices_open(state),
+	      "a device that the template had open can't be opened: have /dev/null, zero, full, random and urandom where the task is");
 	raw_call(SYS_prctl, PR_SET_NAME, state->record.comm);
 	/*
 	 * The launcher changed its user, so its memory was nobody's to look at. Now it

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "abi.h"
+#include "devices.h"
 
 #define COPPICE_NSIG 64
 #define COPPICE_RSEQ_SIGNATURE 0x53053053
@@ -23,6 +24,14 @@ struct kernel_sigaction {
 	uint64_t mask;
 };
 
+/* A descriptor that tasks have too. */
+struct coppice_device {
+	const char *path;	/* as in devices.h */
+	uint64_t rdev;
+	int fd;
+	int flags;		/* as for open(2) */
+};
+
 struct coppice_state {
 	uint64_t fs_base;
 	int *tid_address;	/* libc's cached thread id lies there */
@@ -32,6 +41,8 @@ struct coppice_state {
 	uint32_t rseq_len;
 	stack_t altstack;
 	struct kernel_sigaction actions[COPPICE_NSIG];
+	struct coppice_device devices[COPPICE_DEVICES_END];
+	unsigned int nr_devices;
 	struct coppice_record record;
 };
 
@@ -55,6 +66,9 @@ int coppice_switch(int (*wait)(uint64_t stack, uint64_t entry));
 int coppice_resume(const struct coppice_task_args *args);
 /* again.c: for a task that was reset. */
 void coppice_begin_again(const struct coppice_task_args *args);
+/* devices.c: in the template, and in each task; -1: one can't be opened. */
+void coppice_devices_collect(struct coppice_state *state);
+int coppice_devices_open(const struct coppice_state *state);
 /* The arguments that the task resumed with, or NULL in any other process. */
 extern const struct coppice_task_args *coppice_task;
 

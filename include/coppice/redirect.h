@@ -23,6 +23,7 @@
 #define REDIRECT_RANGES_MAX	16	/* different port ranges of one group */
 #define REDIRECT_NAMES_MAX	32768	/* two a name */
 #define REDIRECT_FLOWS_MAX	16384
+#define REDIRECT_ORIGINS_MAX	32768
 #define REDIRECT_LABEL		256
 #define REDIRECT_PATH		108	/* sun_path */
 #define REDIRECT_EVENTS_SIZE	(256 * 1024)
@@ -56,6 +57,19 @@ struct rule_value {
 	__u32 rule;
 };
 
+/*
+ * Key of the hash "exact": what the tries hold of whole addresses and single ports, which
+ * most rules are for. Of a group's rules such a one wins over all others, so that what is
+ * found here needs no other look-up.
+ */
+struct exact_key {
+	__u32 index;		/* of the rule set */
+	__u32 group;
+	__u16 port;
+	__u8 protocol, family;	/* as in a trie */
+	__u8 address[16];
+};
+
 /* The only element of "active". */
 struct active_value {
 	__u32 index;		/* of the trie in force; read once per hook */
@@ -72,8 +86,9 @@ struct ports_value {
 #define PORTS_TCP		0x1	/* there are rules for TCP */
 #define PORTS_UDP		0x2
 #define PORTS_UNIX		0x4
-#define PORTS_SINGLE		0x8	/* there are rules for one port */
+#define PORTS_SINGLE		0x8	/* there are rules for one port of a prefix */
 #define PORTS_NAMES		0x10	/* there are rules for names */
+#define PORTS_EXACT		0x20	/* there are rules for one port of one address */
 #define REDIRECT_PORTS_INDEX(index, group)	((index) * (REDIRECT_GROUPS_MAX + 1) + (group))
 
 /* What becomes of a socket that a rule matches. */
@@ -158,8 +173,11 @@ struct cgroup_value {
 };
 
 /*
- * Socket storage "origin": what the task asked for, of TCP and connected UDP. It goes
- * with the socket. Here and in flows an IPv4 address is ::ffff:a.b.c.d.
+ * What the task asked for, of TCP and connected UDP; it goes with the socket. Element of the
+ * hash "origin", keyed by the socket's cookie. What that has no room for is in the socket
+ * storage "origin_kept", which takes three times as long to make, and there are those of
+ * MPTCP, whose cookie is another one to each hook. Here and in flows an IPv4 address is
+ * ::ffff:a.b.c.d.
  */
 struct origin_value {
 	__u32 group;		/* whose task it was; 0: nothing is redirected */

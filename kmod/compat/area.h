@@ -25,7 +25,9 @@ static inline unsigned long coppice_default_area(struct file *file,
 						 unsigned long pgoff,
 						 unsigned long flags)
 {
-#ifdef COPPICE_HAVE_MM_GET_UNMAPPED_AREA
+#ifdef COPPICE_HAVE_CURRENT_UNMAPPED_AREA
+	return mm_get_unmapped_area(file, addr, len, pgoff, flags);
+#elif defined(COPPICE_HAVE_MM_GET_UNMAPPED_AREA)
 	return mm_get_unmapped_area(current->mm, file, addr, len, pgoff, flags);
 #else
 	return current->mm->get_unmapped_area(file, addr, len, pgoff, flags);

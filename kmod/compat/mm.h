@@ -41,6 +41,18 @@ static inline void coppice_zap(struct vm_area_struct *vma, unsigned long addr,
 #endif
 }
 
+/*
+ * Call @fn for the page table entries of a range. Where only the walk that makes what page tables
+ * lack is exported, the range must have them throughout, and empty entries are walked, too.
+ */
+#ifdef COPPICE_HAVE_APPLY_TO_EXISTING
+#define COPPICE_CAN_APPLY_SPARSE	1
+#define coppice_apply	apply_to_existing_page_range
+#else
+#define COPPICE_CAN_APPLY_SPARSE	0
+#define coppice_apply	apply_to_page_range
+#endif
+
 /* Has an anonymous mapping a name, which prctl() gives it? */
 static inline bool coppice_vma_named(const struct vm_area_struct *vma)
 {
@@ -60,7 +72,9 @@ static inline int coppice_page_mapcount(struct page *page)
 /* Has the calling thread an rseq area that the kernel writes to? */
 static inline bool coppice_rseq_registered(void)
 {
-#ifdef CONFIG_RSEQ
+#ifdef COPPICE_HAVE_RSEQ_DATA
+	return current->rseq.usrptr;
+#elif defined(CONFIG_RSEQ)
 	return current->rseq;
 #else
 	return false;

@@ -78,13 +78,15 @@ static int note(int key, char *arg, void *data, struct error *err)
 	size_t len = strlen(seen);
 
 	snprintf(seen + len, sizeof(seen) - len, "%s%s;",
-		 key == 1 ? "one=" : key == 2 ? "flag" : "", arg ? arg : "");
+		 key == 1 ? "one=" : key == 2 ? "flag" : key == 'l' ? "letter=" : "",
+		 arg ? arg : "");
 	return 0;
 }
 
 static const struct argp_option options[] = {
 	{ .name = "one", .key = 1, .arg = "X" },
 	{ .name = "flag", .key = 2 },
+	{ .name = "letter", .key = 'l', .arg = "X" },
 	{}
 };
 
@@ -102,6 +104,10 @@ static const struct {
 	{ { "verb", "--one=" }, "one=;" },
 	{ { "verb", "a", "--", "--one", "--", "-x" }, "a;--one;--;-x;" },
 	{ { "verb", "-" }, "-;" },
+	{ { "verb", "-l", "1", "--letter=2", "a" }, "letter=1;letter=2;a;" },
+	{ { "verb", "-l" }, NULL },
+	{ { "verb", "-l=1" }, NULL },
+	{ { "verb", "-l1" }, NULL },
 	{ { "verb", "--one" }, NULL },
 	{ { "verb", "--on", "1" }, NULL },
 	{ { "verb", "--ones", "1" }, NULL },

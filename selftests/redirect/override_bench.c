@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What a redirected connect costs, against a direct one and the alternatives; run by
- * selftests/bench/override. Prints a JSON object a way, one a line.
+ * selftests/bench/override. Prints a JSON object a way, one a line; "override_bench pairs" only
+ * what redirected connects differ by from direct ones.
  *
  * All ways are measured in turns, round after round, so that what else the machine does
  * meets all of them alike. A client is a process of its own, in the way's cgroup.
@@ -18,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "pairs.h"
 #include "world.h"
 
 #define ROUNDS		12
@@ -386,17 +388,51 @@ static void run_rounds(const struct world *world)
 			measure(&ways[i], world, round % 2);
 }
 
+/* "direct" twice: what it differs by from itself is noise. */
+static void run_pairs(const struct world *world)
+{
+	const struct pairs_way pairs[] = {
+		{ "direct", world->other, HANDLER_A },
+		{ "direct again", world->other, HANDLER_A },
+		{ "override, 10 rules", world->cgroup, CLOUD },
+		{ "override, 10,000 rules in 64 groups", big_group, CLOUD },
+	};
+	pid_t pid = fork();
+	int status;
+
+	if (!pid)
+		_exit(pairs_measure(pairs, sizeof(pairs) / sizeof(pairs[0])) || fflush(stdout));
+	if (waitpid(pid, &status, 0) != pid || status)
+		die("pairs");
+}
+
 static void set_path(const char *self)
 {
 	snprintf(preload_path, sizeof(preload_path), "%s", self);
 	strcpy(strrchr(preload_path, '/') + 1, "preload.so");
 }
 
+static void run_ways(const struct world *world)
+{
+	pid_t pids[3], source = start_source();
+	size_t i;
+
+	start_proxies(pids);
+	for (i = 0; i < NR_WAYS; i++) {
+		ways[i].connect = calloc(ROUNDS * CONNECTS, sizeof(double));
+		ways[i].first = calloc(ROUNDS * CONNECTS, sizeof(double));
+	}
+	run_rounds(world);
+	for (i = 0; i < NR_WAYS; i++)
+		print(&ways[i]);
+	for (i = 0; i < 3; i++)
+		kill(pids[i], SIGTERM);
+	kill(source, SIGKILL);
+}
+
 int main(int argc, char **argv)
 {
-	pid_t pids[3], source;
 	struct world world = {};
-	size_t i;
 
 	if (argc == 4 && !strcmp(argv[1], "connects"))
 		return run_connects(argv[2], atol(argv[3])), 0;
@@ -405,23 +441,14 @@ int main(int argc, char **argv)
 	set_path(argv[0]);
 	if (world_make(&world))
 		die("world");
-	source = start_source();
-	start_proxies(pids);
 	errno = 0;
 	if (redirect_attach("small", world.cgroup, &last_error))
 		die("attach");
 	add_rules("small", 0, 10);
 	make_groups(&world);
-	for (i = 0; i < NR_WAYS; i++) {
-		ways[i].connect = calloc(ROUNDS * CONNECTS, sizeof(double));
-		ways[i].first = calloc(ROUNDS * CONNECTS, sizeof(double));
-	}
-	run_rounds(&world);
-	for (i = 0; i < NR_WAYS; i++)
-		print(&ways[i]);
-	for (i = 0; i < 3; i++)
-		kill(pids[i], SIGTERM);
-	kill(source, SIGKILL);
+	run_pairs(&world);
+	if (argc == 1)
+		run_ways(&world);
 	remove_groups(&world);
 	(void)!redirect_detach("small", &last_error);
 	world_end(&world);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Policies, several handlers, groups' and the hub's rules, names, and what is open on a change. */
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -330,6 +331,99 @@ TEST_F(policy, open_connections_are_kept_or_reset)
 	EXPECT_FALSE(lives(held));
 	EXPECT_TRUE(lives(other));
 	close(fd);
+}
+
+static unsigned int open_by(const char *endpoint)
+{
+	struct override_info info;
+
+	return find_override(GROUP, endpoint, &info) ? info.open : 1000;
+}
+
+TEST_F(policy, open_connections_are_counted)
+{
+	int fd = listen_on("127.0.0.1:9100", 16), held, other;
+
+	ADD(CLOUD4 ":80", REDIRECT_LOCAL, "127.0.0.1:9100");
+	ADD(CLOUD4 ":81", REDIRECT_LOCAL, "127.0.0.1:9100");
+	EXPECT_EQ(0, open_by(CLOUD4 ":80"));
+	held = connect_to(self->cgroup, self->world.cgroups, CLOUD4 ":80");
+	other = connect_to(self->cgroup, self->world.cgroups, CLOUD4 ":80");
+	EXPECT_EQ(2, open_by(CLOUD4 ":80"));
+	EXPECT_EQ(0, open_by(CLOUD4 ":81"));
+	close(held);
+	EXPECT_EQ(1, open_by(CLOUD4 ":80"));
+	/* The rule's number in another use is another rule. */
+	EXPECT_EQ(0, delete(GROUP, CLOUD4 ":80"));
+	ADD(CLOUD4 ":82", REDIRECT_LOCAL, HANDLER_A);
+	EXPECT_EQ(0, open_by(CLOUD4 ":82"));
+	close(other);
+	close(fd);
+}
+
+static int open_map(const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "/sys/fs/bpf/coppice/maps/%s", name);
+	return bpf_obj_get(path);
+}
+
+static unsigned int count_elements(int map)
+{
+	unsigned int nr = 0;
+	uint64_t key;
+
+	while (!bpf_map_get_next_key(map, nr ? &key : NULL, &key))
+		nr++;
+	return nr;
+}
+
+TEST_F(policy, a_group_leaves_no_records)
+{
+	int fd = listen_on("127.0.0.1:9100", 16), held, map;
+
+	ASSERT_EQ(0, redirect_attach("other", self->world.other, &last_error));
+	ADD(CLOUD4 ":80", REDIRECT_LOCAL, "127.0.0.1:9100");
+	map = open_map("origin");
+	held = connect_to(self->cgroup, self->world.cgroups, CLOUD4 ":80");
+	ASSERT_LE(0, held);
+	EXPECT_EQ(1, count_elements(map));
+	EXPECT_EQ(0, redirect_detach(GROUP, &last_error));
+	EXPECT_EQ(0, count_elements(map));
+	EXPECT_EQ(0, redirect_detach("other", &last_error));
+	close(held);
+	close(fd);
+}
+
+/* As if other groups had all of them. */
+static int take_all_records(void)
+{
+	struct origin_value *values = calloc(REDIRECT_ORIGINS_MAX, sizeof(*values));
+	uint64_t *cookies = calloc(REDIRECT_ORIGINS_MAX, sizeof(*cookies));
+	uint32_t nr = REDIRECT_ORIGINS_MAX, i;
+
+	for (i = 0; i < nr; i++)
+		cookies[i] = UINT64_MAX - i;
+	if (bpf_map_update_batch(open_map("origin"), cookies, values, &nr, NULL))
+		return -1;
+	free(values);
+	free(cookies);
+	return 0;
+}
+
+TEST_F(policy, who_is_too_many_is_shown_the_endpoint_too)
+{
+	struct answer answer;
+
+	ADD("any:" CLOUD4 ":80", REDIRECT_LOCAL, HANDLER_A);
+	ASSERT_EQ(0, take_all_records());
+	answer = ask(self->cgroup, CLOUD4 ":80", WAY_CONNECT);
+	EXPECT_EQ('A', answer.letter);
+	EXPECT_TRUE(has_peer(&answer, CLOUD4 ":80"));
+	answer = ask(self->cgroup, CLOUD4 ":80", WAY_UDP_CONNECT);
+	EXPECT_EQ('A', answer.letter);
+	EXPECT_TRUE(is_from(&answer, CLOUD4 ":80"));
 }
 
 static int origin_of(uint8_t protocol, const struct sockaddr_in *source, struct redirect_origin *origin)

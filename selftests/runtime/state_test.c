@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/rseq.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -61,6 +62,34 @@ static void leave_room_below_break(void)
 	free(pieces[7]);
 }
 
+/* What a library may have open: each under a number that is not the next free one. */
+static const struct {
+	const char *path;
+	int number, flags;
+	bool cloexec;
+} devices[] = {
+	{ "/dev/urandom", 24, O_RDONLY | O_NONBLOCK, true },
+	{ "/dev/null", 28, O_WRONLY | O_APPEND, false },
+	{ "/dev/zero", 27, O_RDWR, true },
+	{ "/dev/random", 62, O_RDONLY, false },
+	{ "/dev/full", 30, O_WRONLY, false },
+};
+
+#define NR_DEVICES (sizeof(devices) / sizeof(*devices))
+
+static void open_devices(void)
+{
+	size_t i;
+	int fd;
+
+	for (i = 0; i < NR_DEVICES; i++) {
+		fd = open(devices[i].path, devices[i].flags);
+		if (dup3(fd, devices[i].number, devices[i].cloexec ? O_CLOEXEC : 0) < 0)
+			exit(94);
+		close(fd);
+	}
+}
+
 static void prepare(void)
 {
 	struct sigaction action = { .sa_sigaction = on_usr1, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART };
@@ -83,6 +112,7 @@ static void prepare(void)
 	coppice_after_restore(count_restored, &second);
 	srandom(1);
 	srand48(1);
+	open_devices();
 	leave_room_below_break();
 	template_break = sbrk(0);
 }
@@ -286,6 +316,34 @@ static int play_children(int argc, char **argv)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 7 ? 0 : 1;
 }
 
+static bool device_is_open(size_t i)
+{
+	const int mask = O_ACCMODE | O_APPEND | O_NONBLOCK;
+	int fd = devices[i].number;
+	struct stat open, wanted;
+
+	return !fstat(fd, &open) && !stat(devices[i].path, &wanted) &&
+	       open.st_rdev == wanted.st_rdev &&
+	       (fcntl(fd, F_GETFL) & mask) == devices[i].flags &&
+	       fcntl(fd, F_GETFD) == (devices[i].cloexec ? FD_CLOEXEC : 0);
+}
+
+static int play_devices(int argc, char **argv)
+{
+	char bytes[2][16] = {};
+	size_t i;
+
+	for (i = 0; i < NR_DEVICES; i++)
+		if (!device_is_open(i))
+			return 1 + i;
+	if (read(24, bytes[0], 16) != 16 || read(62, bytes[1], 16) != 16 ||
+	    !memcmp(bytes[0], bytes[1], 16))
+		return 10;
+	if (write(28, "x", 1) != 1 || write(30, "x", 1) != -1 || errno != ENOSPC)
+		return 11;
+	return read(27, bytes[0], 1) == 1 && !bytes[0][0] ? 0 : 12;
+}
+
 const struct role roles[] = {
 	{ "signals", play_signals },
 	{ "threads", play_threads },
@@ -299,6 +357,7 @@ const struct role roles[] = {
 	{ "stack", play_stack },
 	{ "random", play_random },
 	{ "children", play_children },
+	{ "devices", play_devices },
 	{}
 };
 
@@ -383,6 +442,7 @@ TEST_ROLE(hooks)
 TEST_ROLE(float)
 TEST_ROLE(stack)
 TEST_ROLE(children)
+TEST_ROLE(devices)
 
 TEST_F(state, random_numbers_of_two_tasks_differ)
 {

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The deployments of a hub; see deployment_store.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "beneath.h"
+#include "cleanup.h"
+#include "deployment_store.h"
+#include "name.h"
+
+#define LOCK	DEPLOYMENTS_DIRECTORY "/lock"
+#define TRASH	"trash"		/* is being removed */
+#define RETIRED	"retired.json"
+
+/* The names in NAME/ are on the disk, in the order in which they were changed. */
+static int sync_base(const struct deployment_store *store, struct error *err)
+{
+	if (!fsync(store->base))
+		return 0;
+	return error_set(err, errno, "the directory of deployment %s cannot be written to the disk: %s",
+			 store->name, strerror(errno));
+}
+
+static int move(const struct deployment_store *store, const char *from, const char *to,
+		unsigned int flags, struct error *err)
+{
+	if (!renameat2(store->base, from, store->base, to, flags))
+		return sync_base(store, err);
+	if (errno == EINVAL && flags == RENAME_EXCHANGE)
+		return error_set(err, EOPNOTSUPP, "the file system of " DEPLOYMENTS_DIRECTORY " cannot exchange directories: put it on ext4, XFS or btrfs");
+	return error_set(err, errno, "%s of deployment %s cannot become %s: %s", from, store->name,
+			 to, strerror(errno));
+}
+
+static json_t *read_object(const struct deployment_store *store, const char *path,
+			   struct error *err)
+{
+	size_t len = 0;
+	autofree char *text = beneath_read(store->base, path, SLOT_FILE_MAX, &len, err);
+	json_error_t why;
+	json_t *object;
+
+	if (!text)
+		return NULL;
+	object = json_loadb(text, len, 0, &why);
+	if (json_is_object(object))
+		return object;
+	json_decref(object);
+	error_set(err, EIO, "%s of deployment %s is damaged: delete the deployment and apply it again",
+		  path, store->name);
+	return NULL;
+}
+
+json_t *deployment_store_record(const struct deployment_store *store, const char *slot,
+				struct error *err)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/" SLOT_RECORD, slot);
+	return read_object(store, path, err);
+}
+
+/* Of switches of this deployment, counted up; 0: the slot is not complete. */
+static json_int_t sequence(const struct deployment_store *store, const char *slot)
+{
+	struct error ignored;
+	autojson json_t *record = deployment_store_record(store, slot, &ignored);
+
+	return json_integer_value(json_object_get(record, "sequence"));
+}
+
+static int drop(const struct deployment_store *store, const char *slot, struct error *err)
+{
+	if (!beneath_exists(store->base, slot))
+		return 0;
+	return move(store, slot, TRASH, RENAME_NOREPLACE, err) ||
+	       beneath_remove(store->base, TRASH, err) ? -1 : 0;
+}
+
+static bool are_same(const struct deployment_store *store, const char *slot, const char *other)
+{
+	struct error ignored;
+	autojson json_t *left = deployment_store_record(store, slot, &ignored);
+	autojson json_t *right = deployment_store_record(store, other, &ignored);
+
+	return left && right && json_equal(json_object_get(left, "digest"),
+					   json_object_get(right, "digest"));
+}
+
+/*
+ * What the switch has left in "next". The same version applied once more is no reason to lose
+ * the one that a rollback would lead to.
+ */
+static int keep_previous(const struct deployment_store *store, struct error *err)
+{
+	if (are_same(store, SLOT_NEXT, SLOT_CURRENT))
+		return drop(store, SLOT_NEXT, err);
+	return drop(store, SLOT_PREVIOUS, err) ||
+	       move(store, SLOT_NEXT, SLOT_PREVIOUS, RENAME_NOREPLACE, err) ? -1 : 0;
+}
+
+/*
+ * "next" is the older one after the switch, and anything else before it: without a record it is
+ * unfinished, and with one it has the higher number.
+ */
+static int recover(const struct deployment_store *store, struct error *err)
+{
+	json_int_t next, current;
+
+	if (beneath_remove(store->base, TRASH, err))
+		return -1;
+	if (!beneath_exists(store->base, SLOT_NEXT))
+		return 0;
+	next = sequence(store, SLOT_NEXT);
+	current = sequence(store, SLOT_CURRENT);
+	if (next && next < current)
+		return keep_previous(store, err);
+	return drop(store, SLOT_NEXT, err);
+}
+
+static void base_path(const struct deployment_store *store, char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, DEPLOYMENTS_DIRECTORY "/%s", store->name);
+}
+
+static int open_base(struct deployment_store *store, bool make, struct error *err)
+{
+	char path[PATH_MAX];
+
+	base_path(store, path);
+	if (make && file_make_directory(path, 0700, err))
+		return -1;
+	store->base = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (store->base >= 0)
+		return 0;
+	if (errno == ENOENT)
+		return error_set(err, ENOENT, "there is no deployment %s on this hub: `coppice deployment status` lists them",
+				 store->name);
+	return error_set(err, errno, "%.200s cannot be opened: %s", path, strerror(errno));
+}
+
+int deployment_store_open(struct deployment_store *store, const char *name, bool make,
+			  struct error *err)
+{
+	*store = (struct deployment_store) { .name = name, .lock = -1, .base = -1 };
+	if (name_check("a deployment", name, err) ||
+	    (make && file_make_directory(DEPLOYMENTS_DIRECTORY, 0700, err)))
+		return -1;
+	if (!make && access(DEPLOYMENTS_DIRECTORY, F_OK))
+		return open_base(store, make, err);
+	store->lock = file_lock(LOCK, err);
+	return store->lock < 0 || open_base(store, make, err) || recover(store, err) ? -1 : 0;
+}
+
+/* A directory in which nothing has come to be is of no use. */
+void deployment_store_close(struct deployment_store *store)
+{
+	char path[PATH_MAX];
+
+	if (store->base >= 0) {
+		base_path(store, path);
+		rmdir(path);
+	}
+	cleanup_close(&store->base);
+	cleanup_close(&store->lock);
+	store->base = store->lock = -1;
+}
+
+int deployment_store_stage(struct deployment_store *store, struct error *err)
+{
+	return beneath_make(store->base, SLOT_NEXT, err);
+}
+
+int deployment_store_switch(struct deployment_store *store, struct error *err)
+{
+	if (!beneath_exists(store->base, SLOT_CURRENT))
+		return move(store, SLOT_NEXT, SLOT_CURRENT, RENAME_NOREPLACE, err);
+	return move(store, SLOT_NEXT, SLOT_CURRENT, RENAME_EXCHANGE, err) ||
+	       keep_previous(store, err) ? -1 : 0;
+}
+
+int deployment_store_rollback(struct deployment_store *store, struct error *err)
+{
+	if (!beneath_exists(store->base, SLOT_PREVIOUS))
+		return error_set(err, ENOENT, "deployment %s has no previous version to go back to: apply another",
+				 store->name);
+	return move(store, SLOT_PREVIOUS, SLOT_CURRENT, RENAME_EXCHANGE, err);
+}
+
+static bool is_newer(const json_t *record, const json_t *than)
+{
+	return !than || json_integer_value(json_object_get(record, "version")) >
+			json_integer_value(json_object_get(than, "version"));
+}
+
+json_t *deployment_store_newest(const struct deployment_store *store)
+{
+	static const char *const files[] = {
+		SLOT_CURRENT "/" SLOT_RECORD, SLOT_PREVIOUS "/" SLOT_RECORD, RETIRED,
+	};
+	json_t *newest = NULL, *record;
+	struct error ignored;
+	size_t i;
+
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		record = read_object(store, files[i], &ignored);
+		if (record && is_newer(record, newest)) {
+			json_decref(newest);
+			newest = record;
+		} else {
+			json_decref(record);
+		}
+	}
+	return newest;
+}
+
+json_t *deployment_store_kept(const struct deployment_store *store)
+{
+	struct error ignored;
+	json_t *record = deployment_store_record(store, SLOT_CURRENT, &ignored);
+
+	return record ? record : read_object(store, RETIRED, &ignored);
+}
+
+json_t *deployment_store_others(const struct deployment_store *store)
+{
+	autoclosedir DIR *list = opendir(DEPLOYMENTS_DIRECTORY);
+	json_t *others = json_object(), *record;
+	struct dirent *entry;
+
+	while (list && (entry = readdir(list))) {
+		struct deployment_store other = { .name = entry->d_name };
+
+		if (entry->d_name[0] == '.' || !strcmp(entry->d_name, store->name))
+			continue;
+		other.base = openat(dirfd(list), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		record = other.base < 0 ? NULL : deployment_store_kept(&other);
+		if (record)
+			json_object_set_new(others, entry->d_name, record);
+		cleanup_close(&other.base);
+	}
+	return others;
+}
+
+/* Numbers are taken as long as files have them. */
+static int retire(struct deployment_store *store, bool volumes, struct error *err)
+{
+	autojson json_t *newest = deployment_store_newest(store);
+	autojson json_t *kept = deployment_store_kept(store);
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), DEPLOYMENTS_DIRECTORY "/%s/" RETIRED, store->name);
+	if (!newest)
+		return 0;
+	json_object_set(newest, "numbers", json_object_get(kept, "numbers"));
+	if (volumes)
+		json_object_del(newest, "numbers");
+	return file_write_json(path, 0600, newest, err);
+}
+
+/* The current one first: without it the deployment is gone, and the rest is no more than space. */
+int deployment_store_delete(struct deployment_store *store, bool volumes, struct error *err)
+{
+	if (retire(store, volumes, err) || drop(store, SLOT_CURRENT, err) ||
+	    drop(store, SLOT_PREVIOUS, err))
+		return -1;
+	if (!volumes)
+		return 0;
+	return drop(store, SLOT_VOLUMES, err) || beneath_remove(store->base, SLOT_LABELLED, err) ||
+	       sync_base(store, err) ? -1 : 0;
+}
+
+static bool has_current(const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), DEPLOYMENTS_DIRECTORY "/%s/" SLOT_CURRENT, name);
+	return name[0] != '.' && !access(path, F_OK);
+}
+
+static int by_name(const struct dirent **left, const struct dirent **right)
+{
+	return strcmp((*left)->d_name, (*right)->d_name);
+}
+
+static int is_applied(const struct dirent *entry)
+{
+	return has_current(entry->d_name);
+}
+
+json_t *deployment_store_names(void)
+{
+	struct dirent **found = NULL;
+	int nr = scandir(DEPLOYMENTS_DIRECTORY, &found, is_applied, by_name), i;
+	json_t *names = json_array();
+
+	for (i = 0; i < nr; i++) {
+		json_array_append_new(names, json_string(found[i]->d_name));
+		free(found[i]);
+	}
+	free(found);
+	return names;
+}
