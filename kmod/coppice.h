@@ -340,8 +340,20 @@ void coppice_image_put(struct coppice_image *image);
 int coppice_image_delete(struct coppice_image *image, const char **why);
 const struct coppice_vseg *coppice_image_find(const struct coppice_image *image,
 					      unsigned long addr);
-struct page *coppice_image_page(const struct coppice_image *image,
-				unsigned long pgoff);
+
+/**
+ * coppice_image_page() - the memory of a page of a sealed image
+ * @image: held by the caller
+ * @pgoff: page offset in the image's file
+ *
+ * Context: any.
+ * Return: the page without a reference, or NULL if there is none.
+ */
+static inline struct page *coppice_image_page(const struct coppice_image *image,
+					      unsigned long pgoff)
+{
+	return pgoff < image->nr_pages ? image->frames[pgoff] : NULL;
+}
 
 /* Made of files for running tasks to be adopted with; nobody can enter it. */
 static inline bool coppice_image_is_library(const struct coppice_image *image)
@@ -392,8 +404,8 @@ void coppice_vma_close(struct vm_area_struct *vma);
 struct file *coppice_map_file(struct coppice_task *task);
 void coppice_map_file_done(struct file *file);
 int coppice_map_segment(const struct coppice_vseg *seg, struct file *file);
-struct vm_area_struct *coppice_map_intact(struct coppice_task *task,
-					  const struct coppice_vseg *seg);
+bool coppice_map_intact(const struct coppice_task *task, const struct coppice_vseg *seg,
+			const struct vm_area_struct *vma);
 int coppice_map_segments(struct coppice_task *task, struct file *file);
 void coppice_map_ahead(struct coppice_task *task);
 struct vm_area_struct *coppice_vma_next(struct mm_struct *mm, unsigned long addr,

@@ -657,16 +657,3 @@ int coppice_image_delete(struct coppice_image *image, const char **why)
 	coppice_image_put(image);
 	return 0;
 }
-
-/**
- * coppice_image_page() - the memory of a page of a sealed image
- * @image: held by the caller
- * @pgoff: page offset in the image's file
- *
- * Context: any.
- * Return: the page without a reference, or NULL if there is none.
- */
-struct page *coppice_image_page(const struct coppice_image *image, unsigned long pgoff)
-{
-	return pgoff < image->nr_pages ? image->frames[pgoff] : NULL;
-}

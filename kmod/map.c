@@ -303,63 +303,47 @@ void coppice_map_again(struct vm_area_struct *vma, unsigned long addr, unsigned 
 		map_pages(vma->vm_private_data, vma, &addr, addr + (nr << PAGE_SHIFT));
 }
 
-/* Is [addr, addr + len) one of the task's own mappings, as it was mapped? */
-static struct vm_area_struct *segment_vma(struct coppice_task *task,
-					  unsigned long addr, unsigned long len,
-					  unsigned long pgoff)
+/* Is a mapping one of the task's own of a segment, with [addr, addr + len) as it was mapped? */
+static bool is_segment(const struct coppice_task *task, const struct vm_area_struct *vma,
+		       unsigned long addr, unsigned long len, unsigned long pgoff)
 {
-	struct vm_area_struct *vma = find_vma(task->mm, addr);
-
-	if (!vma || vma->vm_ops != &segment_vm_ops ||
-	    vma->vm_private_data != task)
-		return NULL;
-	if (vma->vm_start > addr || vma->vm_end - addr < len)
-		return NULL;
-	if (vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT) != pgoff)
-		return NULL;
-	return vma;
+	return vma->vm_ops == &segment_vm_ops && vma->vm_private_data == task &&
+	       vma->vm_start <= addr && vma->vm_end - addr >= len &&
+	       vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT) == pgoff;
 }
 
 /* What a mapping of a segment has, and what the kernel adds by itself. */
 #define SEGMENT_FLAGS	(VM_READ | VM_WRITE | VM_EXEC | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | \
 			 VM_MIXEDMAP | VM_DONTEXPAND | VM_NORESERVE | VM_ACCOUNT | VM_SOFTDIRTY)
 
-/* The mapping at an address if it is anonymous, and no name or file tells of its past. */
-static struct vm_area_struct *anonymous_vma(struct coppice_task *task, unsigned long addr)
+/* Is it anonymous, and no name or file tells of its past? */
+static bool is_fresh(const struct vm_area_struct *vma)
 {
-	struct vm_area_struct *vma = find_vma(task->mm, addr);
-
-	if (!vma || !vma_is_anonymous(vma) || vma->vm_file || coppice_vma_named(vma))
-		return NULL;
-	return vma;
+	return vma_is_anonymous((struct vm_area_struct *)vma) && !vma->vm_file &&
+	       !coppice_vma_named(vma);
 }
 
 /**
- * coppice_map_intact() - the mapping of a segment, if it is as when the task entered
+ * coppice_map_intact() - is a mapping that of a segment, as when the task entered?
  * @task: current's
  * @seg: of its image
+ * @vma: where the segment starts or behind
  *
  * It is not if it was split, moved, given another protection, advised or locked. What is in
  * it is another question.
  *
  * Context: under the mmap lock.
- * Return: the VMA, or NULL.
  */
-struct vm_area_struct *coppice_map_intact(struct coppice_task *task,
-					  const struct coppice_vseg *seg)
+bool coppice_map_intact(const struct coppice_task *task, const struct coppice_vseg *seg,
+			const struct vm_area_struct *vma)
 {
-	struct vm_area_struct *vma;
-
-	if (seg->anon)
-		vma = anonymous_vma(task, seg->start);
-	else
-		vma = segment_vma(task, seg->start, seg->len, seg->map_pgoff);
-	if (!vma || vma->vm_start != seg->start || vma->vm_end - vma->vm_start != seg->len)
-		return NULL;
-	if ((vma->vm_flags & VM_ACCESS_FLAGS) != calc_vm_prot_bits(seg->prot, 0) ||
-	    (vma->vm_flags & ~SEGMENT_FLAGS) || vma_policy(vma))
-		return NULL;
-	return vma;
+	if (vma->vm_start != seg->start || vma->vm_end - vma->vm_start != seg->len)
+		return false;
+	if (seg->anon ? !is_fresh(vma) :
+			!is_segment(task, vma, seg->start, seg->len, seg->map_pgoff))
+		return false;
+	return (vma->vm_flags & VM_ACCESS_FLAGS) == calc_vm_prot_bits(seg->prot, 0) &&
+	       !(vma->vm_flags & ~SEGMENT_FLAGS) && !vma_policy(vma);
 }
 
 static unsigned long page_address_in(const struct vm_area_struct *vma, unsigned long pgoff)
@@ -441,8 +425,8 @@ static void prepare_segment(struct coppice_task *task, const struct coppice_vseg
 	/* What was written was touched. */
 	if (find_next_bit(hints->touched, end, from) >= end)
 		return;
-	vma = segment_vma(task, seg->start, seg->len, seg->map_pgoff);
-	if (!vma)
+	vma = find_vma(task->mm, seg->start);
+	if (!vma || !is_segment(task, vma, seg->start, seg->len, seg->map_pgoff))
 		return;
 	if (seg->huge) {
 		map_huge(task, vma, from, end);

@@ -35,8 +35,9 @@ struct reset {
 	struct file *file;	/* for segments to be mapped anew; made when needed */
 	bool afresh;		/* which pages events write is to be learned anew */
 	bool alone;		/* nobody else runs in the memory; under the mmap lock */
+	unsigned long overwritten, dropped;	/* pages of the image, for the trace */
 	unsigned long next;	/* where a batch ended */
-	unsigned int overwritten;
+	unsigned int left;	/* pages until it is full */
 	unsigned int nr;
 	unsigned long addrs[RESET_BATCH];	/* of pages to be dropped */
 };
@@ -53,40 +54,66 @@ static const char *task_refusal(const struct coppice_task *task)
 	return NULL;
 }
 
-/* The gap [start, end) between what stays: unmap what the task has put there. */
-static int clear_gap(struct mm_struct *mm, unsigned long start, unsigned long end)
-{
-	struct vm_area_struct *vma;
-	bool used;
+/* A walk through what stays: segments and kept ranges, sorted and apart from each other. */
+struct stays {
+	const struct coppice_task *task;
+	unsigned int seg, home;	/* the next ones */
+	unsigned long from;	/* where the last one ended */
+};
 
-	if (start >= end)
-		return 0;
-	mmap_read_lock(mm);
-	vma = find_vma(mm, start);
-	used = vma && vma->vm_start < end;
-	mmap_read_unlock(mm);
-	return used ? vm_munmap(start, end - start) : 0;
+/* The end of user memory, when there is no other. */
+static struct coppice_range next_stay(struct stays *stays)
+{
+	const struct coppice_task *task = stays->task;
+	const struct coppice_image *image = task->group->image;
+	const struct coppice_vseg *seg = image->segs + stays->seg;
+	const struct coppice_range *home = task->home + stays->home;
+	bool has_seg = stays->seg < image->nr_segs, has_home = stays->home < task->nr_home;
+
+	if (has_home && !(has_seg && seg->start < home->start)) {
+		stays->home++;
+		return *home;
+	}
+	if (has_seg) {
+		stays->seg++;
+		return (struct coppice_range) { seg->start, seg->len };
+	}
+	return (struct coppice_range) { TASK_SIZE, 0 };
 }
 
-/* Segments and kept ranges are sorted and apart from each other: walk both. */
+/* The next gap between what stays in which the task has mapped something. */
+static bool next_used_gap(struct stays *stays, struct coppice_range *gap)
+{
+	VMA_ITERATOR(vmas, stays->task->mm, stays->from);
+	struct mm_struct *mm = stays->task->mm;
+	struct vm_area_struct *vma;
+	struct coppice_range stay;
+	bool used = false;
+
+	mmap_read_lock(mm);
+	vma = vma_next(&vmas);
+	while (!used && vma && stays->from < TASK_SIZE) {
+		stay = next_stay(stays);
+		gap->start = stays->from;
+		gap->len = stay.start - stays->from;
+		used = gap->len && vma->vm_start < stay.start;
+		stays->from = stay.start + stay.len;
+		while (vma && vma->vm_end <= stays->from)
+			vma = vma_next(&vmas);
+	}
+	mmap_read_unlock(mm);
+	return used;
+}
+
 static int clear_gaps(const struct coppice_task *task)
 {
-	const struct coppice_image *image = task->group->image;
-	unsigned int s = 0, h = 0;
-	unsigned long from = 0;
-	int err;
+	struct stays stays = { .task = task };
+	struct coppice_range gap;
+	int err = 0;
 
-	while (s < image->nr_segs || h < task->nr_home) {
-		bool home = s == image->nr_segs || (h < task->nr_home &&
-				task->home[h].start < image->segs[s].start);
-		unsigned long start = home ? task->home[h].start : image->segs[s].start;
-
-		err = clear_gap(task->mm, from, start);
-		if (err)
-			return err;
-		from = start + (home ? task->home[h++].len : image->segs[s++].len);
-	}
-	return clear_gap(task->mm, from, TASK_SIZE);
+	while (!err && next_used_gap(&stays, &gap))
+		err = vm_munmap(gap.start, gap.len);
+	return err;
 }
 
 /*
@@ -146,7 +173,7 @@ static int restore_page(pte_t pte, unsigned long addr, unsigned long pgoff, void
 	struct reset *reset = data;
 
 	reset->next = addr;
-	if (reset->nr + reset->overwritten == RESET_BATCH)
+	if (!reset->left--)
 		return -ENOSPC;
 	if (written_again(reset, pgoff) && overwrite(reset, pte, pgoff))
 		reset->overwritten++;
@@ -168,21 +195,63 @@ static void drop_collected(struct reset *reset, struct vm_area_struct *vma)
 				break;
 		coppice_zap(vma, addr, n << PAGE_SHIFT);
 	}
+	reset->dropped += reset->nr;
 }
 
 /* What is dropped is not mapped again: who wrote to it once will most likely write first. */
-static void restore_private(struct reset *reset, struct vm_area_struct *vma)
+static int restore_private(struct reset *reset, struct vm_area_struct *vma)
 {
-	int more;
+	int err;
 
 	reset->next = vma->vm_start;
 	do {
 		reset->nr = 0;
-		reset->overwritten = 0;
-		more = coppice_walk_private(vma, reset->next, restore_page, reset);
+		reset->left = RESET_BATCH;
+		err = coppice_walk_private(vma, reset->next, restore_page, reset);
 		drop_collected(reset, vma);
 		cond_resched();
-	} while (more);
+	} while (err == -ENOSPC);
+	return err;
+}
+
+/* Only the zero page is mapped in fresh memory that has never been prepared for others. */
+static int restore_content(struct reset *reset, const struct coppice_vseg *seg,
+			   struct vm_area_struct *vma)
+{
+	if (!seg->anon)
+		return restore_private(reset, vma);
+	if (vma->anon_vma)
+		coppice_zap(vma, seg->start, seg->len);
+	return 0;
+}
+
+/*
+ * The segments from @seg on as far as they are mapped as they were; returns the first that is
+ * not. All under one lock, which is for writing: a VMA's own lock would let faults in beside a
+ * read lock.
+ */
+static const struct coppice_vseg *restore_intact(struct reset *reset,
+						 const struct coppice_vseg *seg, int *err)
+{
+	VMA_ITERATOR(vmas, reset->task->mm, seg->start);
+	const struct coppice_image *image = reset->task->group->image;
+	struct mm_struct *mm = reset->task->mm;
+	struct vm_area_struct *vma;
+
+	mmap_write_lock(mm);
+	reset->alone = coppice_runs_alone(mm);
+	vma = vma_next(&vmas);
+	for (; seg < image->segs + image->nr_segs; seg++) {
+		while (vma && vma->vm_end <= seg->start)
+			vma = vma_next(&vmas);
+		if (!vma || !coppice_map_intact(reset->task, seg, vma))
+			break;
+		*err = restore_content(reset, seg, vma);
+		if (*err)
+			break;
+	}
+	mmap_write_unlock(mm);
+	return seg;
 }
 
 static int map_anew(struct reset *reset, const struct coppice_vseg *seg)
@@ -201,31 +270,16 @@ static int map_anew(struct reset *reset, const struct coppice_vseg *seg)
 	return coppice_map_segment(seg, reset->file);
 }
 
-static int restore_segment(struct reset *reset, const struct coppice_vseg *seg)
-{
-	struct mm_struct *mm = reset->task->mm;
-	struct vm_area_struct *vma;
-
-	/* For writing: a VMA's own lock would let faults in beside the read lock. */
-	mmap_write_lock(mm);
-	reset->alone = coppice_runs_alone(mm);
-	vma = coppice_map_intact(reset->task, seg);
-	if (vma && seg->anon)
-		coppice_zap(vma, seg->start, seg->len);
-	else if (vma)
-		restore_private(reset, vma);
-	mmap_write_unlock(mm);
-	return vma ? 0 : map_anew(reset, seg);
-}
-
 static int restore_segments(struct reset *reset)
 {
 	const struct coppice_image *image = reset->task->group->image;
-	unsigned int i;
-	int err;
+	const struct coppice_vseg *seg = image->segs, *end = seg + image->nr_segs;
+	int err = 0;
 
-	for (i = 0; i < image->nr_segs; i++) {
-		err = restore_segment(reset, &image->segs[i]);
+	while (seg < end) {
+		seg = restore_intact(reset, seg, &err);
+		if (!err && seg < end)
+			err = map_anew(reset, seg++);
 		if (err)
 			return err;
 	}
@@ -296,6 +350,7 @@ static long reset_task(struct coppice_task *task, const char **why)
 	reset->task = task;
 	reset->afresh = task->resets % COPPICE_LEARN_EVERY == COPPICE_LEARN_EVERY - 1;
 	err = restore_memory(reset);
+	trace_coppice_task_reset(task, reset->overwritten, reset->dropped);
 	kfree(reset);
 	if (err) {
 		send_sig(SIGKILL, current, 1);
@@ -304,7 +359,6 @@ static long reset_task(struct coppice_task *task, const char **why)
 	restart_thread(task);
 	task->resets++;
 	atomic64_inc(&task->group->resets);
-	trace_coppice_task_reset(task);
 	return task->reset_cookie;
 }
 

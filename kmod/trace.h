@@ -82,10 +82,26 @@ DECLARE_EVENT_CLASS(coppice_task_class,
 
 DEFINE_EVENT(coppice_task_class, coppice_task_enter,
 	     TP_PROTO(const struct coppice_task *task), TP_ARGS(task));
-DEFINE_EVENT(coppice_task_class, coppice_task_reset,
-	     TP_PROTO(const struct coppice_task *task), TP_ARGS(task));
 DEFINE_EVENT(coppice_task_class, coppice_task_exit,
 	     TP_PROTO(const struct coppice_task *task), TP_ARGS(task));
+
+TRACE_EVENT(coppice_task_reset,
+	TP_PROTO(const struct coppice_task *task, unsigned long overwritten,
+		 unsigned long dropped),
+	TP_ARGS(task, overwritten, dropped),
+	TP_STRUCT__entry(
+		__field(u64, id)
+		__field(unsigned long, overwritten)
+		__field(unsigned long, dropped)
+	),
+	TP_fast_assign(
+		__entry->id = task->id;
+		__entry->overwritten = overwritten;
+		__entry->dropped = dropped;
+	),
+	TP_printk("task=%llu overwritten=%lu dropped=%lu", __entry->id,
+		  __entry->overwritten, __entry->dropped)
+);
 
 TRACE_EVENT(coppice_fault,
 	TP_PROTO(const struct coppice_task *task, unsigned long addr, bool write),

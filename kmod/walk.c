@@ -13,20 +13,51 @@
 
 struct walk {
 	struct vm_area_struct *vma;
+	const struct coppice_image *image;
 	coppice_private_fn fn;
 	void *data;
+	unsigned long next;	/* where it goes on */
+	int err;
 };
 
-/* The store's pages are nobody's anonymous memory, a copy is. */
-static int walk_pte(pte_t *ptep, unsigned long addr, void *data)
-{
-	const struct walk *walk = data;
-	pte_t pte = ptep_get(ptep);
+/* What walk_table() returns so that the kernel's walk ends. */
+#define TABLE_DONE	1
 
-	if (pte_none(pte) || (pte_present(pte) && !PageAnon(pte_page(pte))))
-		return 0;
-	return walk->fn(pte, addr, coppice_image_pgoff(linear_page_index(walk->vma, addr)),
-			walk->data);
+/*
+ * The store's pages are nobody's anonymous memory, a copy is. Most are the one that the image has
+ * there, which is known without looking at the page.
+ */
+static bool is_private(pte_t pte, const struct page *image_page)
+{
+	return !pte_present(pte) ||
+	       (pte_page(pte) != image_page && PageAnon(pte_page(pte)));
+}
+
+/*
+ * Called by the kernel's walk for the first entry in use of a page table, under its lock. A call
+ * for each entry would cost more than what there is to do, so the rest of the table is
+ * gone through here, and the walk begins anew behind it.
+ */
+static int walk_table(pte_t *ptep, unsigned long addr, void *data)
+{
+	struct walk *walk = data;
+	unsigned long pgoff = coppice_image_pgoff(linear_page_index(walk->vma, addr));
+	unsigned long end = pmd_addr_end(addr, walk->vma->vm_end);
+	unsigned long i, nr = (end - addr) >> PAGE_SHIFT;
+	bool known = pgoff < walk->image->nr_pages && nr <= walk->image->nr_pages - pgoff;
+	struct page *const *frames = known ? walk->image->frames + pgoff : NULL;
+
+	for (i = 0; i < nr; i++) {
+		pte_t pte = ptep_get(ptep + i);
+
+		if (pte_none(pte) || !is_private(pte, known ? frames[i] : NULL))
+			continue;
+		walk->err = walk->fn(pte, addr + (i << PAGE_SHIFT), pgoff + i, walk->data);
+		if (walk->err)
+			break;
+	}
+	walk->next = end;
+	return TABLE_DONE;
 }
 
 /* Of an address in a mapping, whose page tables stay as long as the mmap lock is held. */
@@ -115,7 +146,8 @@ int coppice_usage(struct coppice_group *group, struct mm_struct *mm,
  *	returns ends the walk if it is not 0
  * @data: for @fn
  *
- * Costs by the page tables that the range has, and makes none.
+ * Costs by the page tables that the range has, and makes none; nothing at all if no page of
+ * the mapping has ever been private.
  *
  * Context: under the mmap lock.
  * Return: 0 or what @fn returned.
@@ -123,8 +155,18 @@ int coppice_usage(struct coppice_group *group, struct mm_struct *mm,
 int coppice_walk_private(struct vm_area_struct *vma, unsigned long from,
 			 coppice_private_fn fn, void *data)
 {
-	struct walk walk = { .vma = vma, .fn = fn, .data = data };
+	const struct coppice_task *task = vma->vm_private_data;
+	struct walk walk = {
+		.vma = vma, .image = task->group->image, .fn = fn, .data = data, .next = from,
+	};
 	u64 huge = 0;
+	int ret;
 
-	return walk_range(vma, from, walk_pte, &walk, &huge);
+	/* The core mm prepares a mapping before its first private page, under the mmap lock. */
+	if (!READ_ONCE(vma->anon_vma))
+		return 0;
+	do
+		ret = walk_range(vma, walk.next, walk_table, &walk, &huge);
+	while (ret == TABLE_DONE && !walk.err && walk.next < vma->vm_end);
+	return walk.err ?: min(ret, 0);
 }
