@@ -39,10 +39,31 @@ def _load():
 
 _lib = _load()
 
+# The kernel makes random numbers at a hundred instructions for each four bytes.
+SEED_BYTES = 32
+
+
+def _register_seeds(register):
+    """
+    os.register_at_fork() that has random's generators seeded with 32 bytes: 2,496, which they would take,
+    are a good part of what a task does to begin with.
+    """
+    def register_at_fork(**hooks):
+        hook = hooks.get("after_in_child")
+        generator = getattr(hook, "__self__", None)
+        if type(generator).__module__ == "random" and hook.__name__ == "seed":
+            hooks["after_in_child"] = lambda: generator.seed(int.from_bytes(os.urandom(SEED_BYTES), "little"))
+        register(**hooks)
+    return register_at_fork
+
 
 def is_template():
     """True if checkpoint() will end this process."""
     return bool(_lib) and _lib.coppice_is_template()
+
+
+if is_template():
+    os.register_at_fork = _register_seeds(os.register_at_fork)
 
 
 def is_task():
@@ -194,9 +215,9 @@ def _environ_strings():
 
 
 def _refresh_environ():
-    pairs = [string.split(b"=", 1) for string in _environ_strings()]
-    os.environ._data.clear()
-    os.environ._data.update([pair for pair in pairs if len(pair) == 2])
+    data = os.environ._data
+    data.clear()
+    data.update([string.split(b"=", 1) for string in _environ_strings() if b"=" in string])
 
 
 def _refresh_argv():
