@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "enclosure.h"
 #include "error.h"
 #include "launch.h"
 #include "runtime/devices.h"
@@ -63,7 +64,8 @@ struct task_start {
 	const struct launch *launch;	/* with argv and envp */
 	const struct task_program *program;	/* or NULL; else @launch does not count */
 	const struct user *user;
-	const struct task_mounts *mounts;	/* or NULL */
+	const struct enclosure *enclosure;	/* what it is confined to, or NULL */
+	const struct task_mounts *mounts;	/* or NULL; an enclosure has them already */
 	int cgroup;		/* descriptor */
 	int event;		/* descriptor, or -1; the task has it as TASK_EVENT_FD */
 	int output;		/* standard output and error, and nothing to read; -1: the caller's */
@@ -77,6 +79,9 @@ struct task_start {
  * opens, and no higher than what the kernel has room for in a process's first table.
  */
 #define TASK_OWN_FD	COPPICE_DEVICES_END
+
+/* In a child: be who the task is, with its grants and no others. */
+int __must_check task_become(const struct task_start *start, struct error *err);
 
 /* Start a task. It may still fail to enter: see report_wait(). */
 int __must_check task_start(const struct task_start *start, const struct report *report,

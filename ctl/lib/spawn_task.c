@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "privileges.h"
 #include "spawn.h"
 
 /* Numbers above those that the task shall have. */
@@ -69,13 +70,18 @@ static int limit(int resource, uint64_t max, struct error *err)
 	return error_set(err, errno, "the task's limits cannot be set: %s", strerror(errno));
 }
 
-static int become(const struct task_start *start, struct error *err)
+/* Each step needs what the next one gives up. */
+int task_become(const struct task_start *start, struct error *err)
 {
-	if ((start->mounts && task_mounts_enter(start->mounts, err)) ||
+	bool confined = start->enclosure;
+
+	if ((confined && enclosure_enter(start->enclosure, err)) ||
+	    (!confined && start->mounts && task_mounts_enter(start->mounts, err)) ||
 	    limit(RLIMIT_DATA, start->data_max, err) ||
-	    limit(RLIMIT_NPROC, start->processes_max, err))
+	    limit(RLIMIT_NPROC, start->processes_max, err) ||
+	    (confined && privileges_bound(err)) || user_become(start->user, err))
 		return -1;
-	return user_become(start->user, err);
+	return confined ? privileges_drop(err) : 0;
 }
 
 /* Like a program that a shell starts; no image says what is to become of signals. */
@@ -102,8 +108,7 @@ static void __attribute__((noreturn)) child(const struct task_start *start)
 	if (!start->program)
 		launch = *start->launch;
 	/* Signals are blocked, and what resumes says what is to become of each. */
-	if (arrange_descriptors(&launch.fd, start, &err) ||
-	    become(start, &err))
+	if (task_become(start, &err) || arrange_descriptors(&launch.fd, start, &err))
 		report_fail(&err);
 	(void)!(start->program ? execute(start->program, &err) : launch_enter(&launch, &err));
 	report_fail(&err);

@@ -64,17 +64,22 @@ static int apply(const struct task_mount *mount_, struct error *err)
 	return 0;
 }
 
-int task_mounts_enter(const struct task_mounts *mounts, struct error *err)
+int task_mounts_apply(const struct task_mounts *mounts, struct error *err)
 {
 	size_t i;
 
+	for (i = 0; i < mounts->nr; i++)
+		if (apply(&mounts->list[i], err))
+			return -1;
+	return 0;
+}
+
+int task_mounts_enter(const struct task_mounts *mounts, struct error *err)
+{
 	if (!mounts->nr)
 		return 0;
 	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL))
 		return error_set(err, errno, "the task cannot have mounts of its own: %s: run as root",
 				 strerror(errno));
-	for (i = 0; i < mounts->nr; i++)
-		if (apply(&mounts->list[i], err))
-			return -1;
-	return 0;
+	return task_mounts_apply(mounts, err);
 }

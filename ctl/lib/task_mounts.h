@@ -31,5 +31,7 @@ void task_mounts_free(struct task_mounts *mounts);
  * the hub mounts later is seen in it, and nothing of it by the hub.
  */
 int __must_check task_mounts_enter(const struct task_mounts *mounts, struct error *err);
+/* Mount them in the namespace that the caller is in, which is its own. */
+int __must_check task_mounts_apply(const struct task_mounts *mounts, struct error *err);
 
 #endif /* COPPICE_TASK_MOUNTS_H */
