@@ -258,9 +258,9 @@ void pins_prune(void)
 }
 
 /* bpffs reserves names with a dot, which names of groups may have. */
-void pins_group_path(const char *group, char path[PATH_MAX])
+void pins_encode(const char *directory, const char *group, char path[PATH_MAX])
 {
-	char *to = path + snprintf(path, PATH_MAX, "%s/", PIN_GROUPS);
+	char *to = path + snprintf(path, PATH_MAX, "%s/", directory);
 
 	for (; *group; group++) {
 		if (*group == '.')
@@ -269,4 +269,9 @@ void pins_group_path(const char *group, char path[PATH_MAX])
 			*to++ = *group;
 	}
 	*to = '\0';
+}
+
+void pins_group_path(const char *group, char path[PATH_MAX])
+{
+	pins_encode(PIN_GROUPS, group, path);
 }

@@ -63,6 +63,8 @@ int __must_check pins_read_origins(const struct pins *pins, __u64 *cookies,
 /* Take away the maps and directories: for when no group is left. */
 void pins_prune(void);
 
+/* DIRECTORY/GROUP, as the bpf file system can have it. */
+void pins_encode(const char *directory, const char *group, char path[PATH_MAX]);
 /* The path of a group's directory of links. */
 void pins_group_path(const char *group, char path[PATH_MAX]);
 
