@@ -297,7 +297,7 @@ static int add_group(struct context *ctx, const struct function *function, const
 	snprintf(group.image, sizeof(group.image), "%s", name);
 	snprintf(group.reshare, sizeof(group.reshare), POLICY_DEFAULT);
 	snprintf(group.cgroup, sizeof(group.cgroup), CGROUP_PARENT "/%s", name);
-	return group_make(ctx->backend, &group, &none, err);
+	return group_make(ctx->backend, &group, &none, NULL, err);
 }
 
 static int add_overrides(struct context *ctx, const struct function *function, const char *group,

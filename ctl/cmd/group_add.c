@@ -11,7 +11,7 @@
 
 enum {
 	OPTION_IMAGE = 256, OPTION_OWNER, OPTION_CGROUP, OPTION_MAX_TASKS, OPTION_MEMORY_MAX,
-	OPTION_PIDS_MAX, OPTION_RESHARE, OPTION_ADOPT,
+	OPTION_PIDS_MAX, OPTION_RESHARE, OPTION_ADOPT, OPTION_GRANTS,
 };
 
 static const struct argp_option options[] = {
@@ -34,11 +34,14 @@ static const struct argp_option options[] = {
 	{ .name = "adopt", .key = OPTION_ADOPT,
 	  .doc = "have `coppice group watch` adopt the processes that appear in the group's "
 		 "cgroup (an image of libraries)" },
+	{ .name = "grants", .key = OPTION_GRANTS, .arg = "FILE",
+	  .doc = "confine tasks to what FILE (-: standard input) grants, coppice-grants(5); they run "
+		 "as the user that it names" },
 	{}
 };
 
 struct arguments {
-	const char *name, *image, *owner, *cgroup, *reshare;
+	const char *name, *image, *owner, *cgroup, *reshare, *grants;
 	uint64_t max_tasks;
 	struct cgroup_limits limits;
 	bool adopt;
@@ -80,6 +83,9 @@ static int option(int key, char *arg, void *data, struct error *err)
 		return 0;
 	case OPTION_ADOPT:
 		arguments->adopt = true;
+		return 0;
+	case OPTION_GRANTS:
+		arguments->grants = arg;
 		return 0;
 	default:
 		return argument(arguments, arg, err);
@@ -132,8 +138,21 @@ static int check_adopt(const struct context *ctx, const struct image_info *image
 	return 0;
 }
 
+/* Two that say who tasks are have to say the same. */
+static int set_owner(const struct arguments *arguments, const struct grants *grants,
+		     struct group_info *group, struct error *err)
+{
+	if (arguments->owner && group->owner != grants->uid)
+		return error_set(err, EINVAL, "--owner %.80s is user %u, and the grants are those of user %u: leave --owner out",
+				 arguments->owner, group->owner, grants->uid);
+	if (arguments->adopt)
+		return error_set(err, EINVAL, "processes that --adopt finds in the cgroup cannot be confined: leave --grants out");
+	group->owner = grants->uid;
+	return 0;
+}
+
 static int describe(const struct context *ctx, const struct arguments *arguments,
-		    struct group_info *group, struct error *err)
+		    const struct grants *grants, struct group_info *group, struct error *err)
 {
 	struct image_info image;
 	struct policy policy;
@@ -152,6 +171,8 @@ static int describe(const struct context *ctx, const struct arguments *arguments
 		.max_tasks = arguments->max_tasks,
 		.adopt = arguments->adopt,
 	};
+	if (arguments->grants && set_owner(arguments, grants, group, err))
+		return -1;
 	snprintf(group->name, sizeof(group->name), "%s", arguments->name);
 	snprintf(group->image, sizeof(group->image), "%s", arguments->image);
 	snprintf(group->reshare, sizeof(group->reshare), "%s", arguments->reshare);
@@ -161,19 +182,23 @@ static int describe(const struct context *ctx, const struct arguments *arguments
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
 	struct arguments arguments = { .reshare = POLICY_DEFAULT };
+	autogrants struct grants grants = {};
 	struct group_info group;
 
 	if (cmd_parse(&cmd_group_add, argc, argv, option, &arguments, err) ||
-	    check(&arguments, err) || describe(ctx, &arguments, &group, err))
+	    check(&arguments, err) ||
+	    (arguments.grants && grants_read(arguments.grants, &grants, err)) ||
+	    describe(ctx, &arguments, &grants, &group, err))
 		return -1;
-	return group_make(ctx->backend, &group, &arguments.limits, err);
+	return group_make(ctx->backend, &group, &arguments.limits,
+			  arguments.grants ? &grants : NULL, err);
 }
 
 const struct command cmd_group_add = {
 	.object = "group",
 	.verb = "add",
 	.args = "NAME --image IMAGE [--owner USER] [--cgroup PATH] [--max-tasks N] "
-		"[--memory-max BYTES] [--pids-max N] [--reshare WHEN] [--adopt]",
+		"[--memory-max BYTES] [--pids-max N] [--reshare WHEN] [--adopt] [--grants FILE]",
 	.summary = "Make a group whose tasks share an image",
 	.help = "An image may be used by groups of its owner; root's by everybody's. With --reshare idle a "
 		"task gives memory back when it waits for its next event; every=SECONDS and "

@@ -16,7 +16,7 @@ const struct command cmd_group_delete = {
 	.object = "group",
 	.verb = "delete",
 	.args = "GROUP",
-	.summary = "Delete a group that has no tasks, with its overrides and cgroup",
+	.summary = "Delete a group that has no tasks, with its overrides, grants and cgroup",
 	.needs_backend = true,
 	.run = run,
 };

@@ -3,6 +3,7 @@
 #include "cmd.h"
 #include "describe.h"
 #include "lib/cleanup.h"
+#include "lib/enclosure.h"
 
 static const struct column fields[] = {
 	{ "name", "name", COLUMN_TEXT },
@@ -11,6 +12,7 @@ static const struct column fields[] = {
 	{ "reshare", "gives memory back", COLUMN_TEXT },
 	{ "adopt", "adopts by itself", COLUMN_TEXT },
 	{ "cgroup", "cgroup", COLUMN_TEXT },
+	{ "grants", "grants", COLUMN_TEXT },
 	{ "tasks", "tasks", COLUMN_NUMBER },
 	{ "max_tasks", "most tasks", COLUMN_NUMBER },
 	{ "entered", "tasks ever started", COLUMN_NUMBER },
@@ -33,6 +35,22 @@ static const struct column fields[] = {
 	{}
 };
 
+/* A group that is not confined has no such field. */
+static int put_grants(const char *name, json_t *object, struct error *err)
+{
+	autogrants struct grants grants = {};
+	json_t *described;
+
+	if (!grants_kept(name))
+		return 0;
+	if (grants_of(name, &grants, err))
+		return -1;
+	described = enclosure_describe(&grants);
+	json_object_set(object, "grants", json_object_get(described, "grants"));
+	json_decref(described);
+	return 0;
+}
+
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
 	autojson json_t *object = NULL;
@@ -43,7 +61,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	    ctx->backend->group_get(name, &info, err))
 		return -1;
 	object = describe_group_usage(ctx, &info, err);
-	if (!object)
+	if (!object || put_grants(name, object, err))
 		return -1;
 	return output_object(ctx, object, fields, err);
 }

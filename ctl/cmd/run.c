@@ -140,7 +140,7 @@ static char **make_environment(struct batch *batch, struct arguments *arguments)
 	}
 	if (trust_has(batch->entry.group.name))
 		nr += trust_variables(arguments->variables, nr, arguments->variables + nr);
-	return spawn_environment(environ, &batch->entry.user, arguments->variables);
+	return spawn_environment(environ, &batch->entry.confinement.user, arguments->variables);
 }
 
 /* Each child has its own copy of the text. */
@@ -190,8 +190,6 @@ static int start_one(struct batch *batch, const struct report *report, struct er
 {
 	struct task_start start = {
 		.launch = &batch->entry.launch,
-		.user = &batch->entry.user,
-		.mounts = &batch->entry.mounts,
 		.cgroup = batch->cgroup,
 		.event = -1,
 		.output = -1,
@@ -211,7 +209,7 @@ static int start_one(struct batch *batch, const struct report *report, struct er
 		if (admitted < 0)
 			return -1;
 	}
-	if (task_start(&start, report, &batch->pids[batch->nr], err))
+	if (entry_start(&batch->entry, &start, report, &batch->pids[batch->nr], err))
 		return -1;
 	batch->nr++;
 	return 0;
@@ -377,7 +375,7 @@ static int run_batch(struct context *ctx, struct arguments *arguments, struct er
 {
 	struct batch batch = {
 		.ctx = ctx, .arguments = arguments, .cgroup = -1, .event = -1,
-		.entry.launch = { .fd = -1 },
+		.entry = ENTRY_NONE,
 	};
 	int status;
 
@@ -414,7 +412,8 @@ const struct command cmd_run = {
 		"input, output and error and working directory, and its environment without LD_* "
 		"and COPPICE_*. The exit status is the task's own, or that of the first task that "
 		"had another than 0; 128 and the number for a signal; 125 if a task was not "
-		"started.",
+		"started. Tasks of a group with grants begin in / instead, and have of the hub what was "
+		"granted.",
 	.options = options,
 	.needs_backend = true,
 	.run = run,

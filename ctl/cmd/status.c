@@ -7,6 +7,7 @@
 #include "cmd.h"
 #include "lib/cgroup.h"
 #include "lib/cleanup.h"
+#include "lib/landlock.h"
 #include "lib/redirect.h"
 #include "lib/stray.h"
 
@@ -34,6 +35,8 @@ static const struct column fields[] = {
 	{ "cgroup", "cgroup v2", COLUMN_TEXT },
 	{ "cgroup_lacks", "controllers lacking", COLUMN_TEXT },
 	{ "overrides", "overrides", COLUMN_TEXT },
+	{ "landlock_abi", "Landlock's ABI", COLUMN_NUMBER },
+	{ "landlock_lacks", "Landlock lacks", COLUMN_TEXT },
 	{ "lacks", "this backend lacks", COLUMN_TEXT },
 	{ "strays", "strays", COLUMN_TEXT },
 	{}
@@ -176,6 +179,19 @@ static void put_lacks(const struct context *ctx, json_t *object)
 	json_object_set_new(object, "lacks", lacks);
 }
 
+/* What the second wall of grants is made of here. */
+static void put_landlock(json_t *object)
+{
+	json_t *lacks = json_array();
+	int abi = landlock_abi();
+	const char *const *what;
+
+	for (what = landlock_lacks(abi); *what; what++)
+		json_array_append_new(lacks, json_string(*what));
+	json_object_set_new(object, "landlock_abi", json_integer(abi));
+	json_object_set_new(object, "landlock_lacks", lacks);
+}
+
 /* One that cannot be deleted does not keep the others. */
 static int put_stray(const struct stray *stray, void *data, struct error *err)
 {
@@ -215,6 +231,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 		return -1;
 	put_cgroup(object);
 	put_lacks(ctx, object);
+	put_landlock(object);
 	if (put_overrides(ctx, object, err))
 		return -1;
 	if (output_object(ctx, object, fields, err))
@@ -226,8 +243,8 @@ const struct command cmd_status = {
 	.object = "status",
 	.args = "[--prune]",
 	.summary = "Show what is in force, what this hub lacks, and strays",
-	.help = "Strays are what killed controllers left: cgroups, builds, overrides, keepers and merged "
-		"libraries that belong to no group or image.",
+	.help = "Strays are what killed controllers left: cgroups, builds, overrides, grants, keepers and "
+		"merged libraries that belong to no group or image.",
 	.options = options,
 	.needs_backend = true,
 	.run = run,

@@ -52,11 +52,11 @@ static int check_same(const struct entry *entry, struct error *err)
 int entry_open_plain(const struct backend *backend, const char *group, struct entry *entry,
 		     struct error *err)
 {
-	*entry = (struct entry) { .backend = backend, .launch = { .fd = -1 } };
-	if (backend->group_get(group, &entry->group, err) ||
-	    user_by_uid(entry->group.owner, &entry->user, err))
+	*entry = (struct entry) ENTRY_NONE;
+	entry->backend = backend;
+	if (backend->group_get(group, &entry->group, err) || open_mounts(entry, err))
 		return -1;
-	return open_mounts(entry, err);
+	return confinement_open(&entry->confinement, &entry->group, &entry->mounts, err);
 }
 
 int entry_open(const struct backend *backend, const char *group, struct entry *entry,
@@ -69,8 +69,25 @@ int entry_open(const struct backend *backend, const char *group, struct entry *e
 	return 0;
 }
 
+int entry_start(struct entry *entry, struct task_start *start, const struct report *report,
+		pid_t *pid, struct error *err)
+{
+	struct confinement *confinement = &entry->confinement;
+	int ret;
+
+	if (confinement_begin(confinement, err))
+		return -1;
+	start->user = &confinement->user;
+	start->enclosure = confinement->has_grants ? &confinement->enclosure : NULL;
+	start->mounts = &entry->mounts;
+	ret = task_start(start, report, pid, err);
+	confinement_end(confinement);
+	return ret;
+}
+
 void entry_close(struct entry *entry)
 {
+	confinement_close(&entry->confinement);
 	if (entry->launch.segments)
 		entry->backend->launch_close(&entry->launch);
 	task_mounts_free(&entry->mounts);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "device_grants.h"
 #include "group.h"
 #include "kept.h"
 #include "overrides.h"
@@ -98,33 +99,61 @@ static int follow_hub(const struct group_info *group, struct error *err)
 	return cgroup_path(group->cgroup, path, err) ? -1 : redirect_attach(group->name, path, err);
 }
 
-/* Under the lock. Takes over the empty cgroup and drops the overrides of a group that is gone. */
+/* Those are kept last, as they say that all else is done. */
+static int give_grants(const struct group_info *group, const struct grants *grants,
+		       struct error *err)
+{
+	char path[PATH_MAX];
+
+	if (!grants)
+		return 0;
+	if (cgroup_path(group->cgroup, path, err) || device_grants_set(group->name, path, grants, err))
+		return -1;
+	return grants_keep(group->name, grants, err);
+}
+
+/* The file goes last: by it a stray is found. */
+int group_take_grants(const char *name, struct error *err)
+{
+	return device_grants_forget(name, err) || grants_forget(name, err) ? -1 : 0;
+}
+
+/*
+ * Under the lock. Takes over the empty cgroup and drops the overrides and grants of a group that
+ * is gone.
+ */
 static int make(const struct backend *backend, const struct group_info *group,
-		const struct cgroup_limits *limits, struct error *err)
+		const struct cgroup_limits *limits, const struct grants *grants,
+		struct error *err)
 {
 	struct error second;
 	bool made;
 
 	if (check_name_free(group->name, err) || check_cgroup_free(backend, group->cgroup, err) ||
 	    (group_owns_cgroup(group) && refuse_processes(group->cgroup, err)) ||
-	    overrides_forget(group->name, err) ||
+	    overrides_forget(group->name, err) || group_take_grants(group->name, err) ||
 	    cgroup_make(group->cgroup, limits, &made, err))
 		return -1;
-	if (!follow_hub(group, err) && !backend->group_add(group, err))
+	if (!follow_hub(group, err) && !give_grants(group, grants, err) &&
+	    !backend->group_add(group, err))
 		return 0;
 	/* The refusal is what counts; a cgroup that stays is a stray, and shown. */
 	(void)!redirect_detach(group->name, &second);
+	(void)!group_take_grants(group->name, &second);
 	if (made)
 		(void)!cgroup_remove(group->cgroup, &second);
 	return -1;
 }
 
 int group_make(const struct backend *backend, const struct group_info *group,
-	       const struct cgroup_limits *limits, struct error *err)
+	       const struct cgroup_limits *limits, const struct grants *grants,
+	       struct error *err)
 {
 	autoclose int lock = cgroup_lock(err);
 
-	return lock < 0 ? -1 : make(backend, group, limits, err);
+	if (grants && group_try_grants(grants, err))
+		return -1;
+	return lock < 0 ? -1 : make(backend, group, limits, grants, err);
 }
 
 static int unmake(const struct backend *backend, const char *name, struct error *err)
@@ -137,7 +166,7 @@ static int unmake(const struct backend *backend, const char *name, struct error 
 	if (!info.tasks && group_owns_cgroup(&info) && refuse_processes(info.cgroup, err))
 		return -1;
 	if (backend->group_delete(name, err) || overrides_forget(name, err) ||
-	    kept_remove(name, err) ||
+	    kept_remove(name, err) || group_take_grants(name, err) ||
 	    recipe_drop_image(backend, info.image, err))
 		return -1;
 	return group_owns_cgroup(&info) ? cgroup_remove(info.cgroup, err) : 0;

@@ -9,6 +9,8 @@
 #include "build.h"
 #include "cgroup.h"
 #include "cleanup.h"
+#include "grants.h"
+#include "group.h"
 #include "keeper.h"
 #include "library.h"
 #include "memfd_state.h"
@@ -23,6 +25,7 @@ const char *const stray_kinds[] = {
 	[STRAY_BUILD] = "build",
 	[STRAY_PINS] = "overrides",
 	[STRAY_KEEPER] = "keeper",
+	[STRAY_GRANTS] = "grants",
 	[STRAY_LIBRARY] = "library",
 };
 
@@ -195,6 +198,13 @@ static int find_keepers(struct search *search)
 	return lock < 0 ? -1 : keeper_each(check_keeper, search, search->err);
 }
 
+static int check_grants(const char *group, void *data)
+{
+	struct search *search = data;
+
+	return json_object_get(search->groups, group) ? 0 : append(search, STRAY_GRANTS, group);
+}
+
 static int check_library(const char *id, void *data)
 {
 	if (recipe_has_library(id) || library_in_work(id))
@@ -212,6 +222,7 @@ int stray_each(stray_fn fn, void *data, struct error *err)
 
 	ret = lock < 0 || find_groups(&search) || cgroup_each(check_cgroup, &search, err) ||
 	      find_pins(&search) || find_keepers(&search) ||
+	      grants_each(check_grants, &search, err) ||
 	      library_each(check_library, &search, err) ? -1 : 0;
 	for (i = 0; !ret && i < search.nr; i++)
 		ret = fn(&search.strays[i], data, err);
@@ -254,6 +265,8 @@ int stray_remove(const struct stray *stray, struct error *err)
 		return redirect_detach(stray->name, err);
 	case STRAY_KEEPER:
 		return remove_keeper(stray->name, err);
+	case STRAY_GRANTS:
+		return group_take_grants(stray->name, err);
 	case STRAY_LIBRARY:
 		return library_remove(stray->name, err);
 	}

@@ -14,6 +14,7 @@ struct stray {
 		STRAY_BUILD,	/* a template's cgroup whose controller died */
 		STRAY_PINS,	/* overrides of no group */
 		STRAY_KEEPER,	/* holds an image that nothing knows */
+		STRAY_GRANTS,	/* of no group */
 		STRAY_LIBRARY,	/* merged for an image that is gone or never came to be */
 	} kind;
 	char name[256];		/* of the cgroup or group, or the keeper's process id */

@@ -120,7 +120,7 @@ static int make_environment(struct beginning *beginning, struct error *err)
 	if (trust_has(beginning->entry.group.name))
 		nr += trust_variables(beginning->more, nr, beginning->more + nr);
 	memcpy(beginning->more + nr, beginning->own, beginning->nr_own * sizeof(char *));
-	beginning->envp = spawn_environment(none, &beginning->entry.user, beginning->more);
+	beginning->envp = spawn_environment(none, &beginning->entry.confinement.user, beginning->more);
 	return beginning->envp ? 0 : error_set(err, ENOMEM, "out of memory");
 }
 
@@ -234,8 +234,6 @@ static int start_in(struct beginning *beginning, int cgroup, struct error *err)
 	struct task_start start = {
 		.launch = &beginning->entry.launch,
 		.program = beginning->ordinary ? &beginning->program : NULL,
-		.user = &beginning->entry.user,
-		.mounts = &beginning->entry.mounts,
 		.cgroup = cgroup,
 		.event = beginning->channel,
 		.output = beginning->output,
@@ -249,7 +247,8 @@ static int start_in(struct beginning *beginning, int cgroup, struct error *err)
 		if (admitted < 0)
 			return -1;
 	}
-	return task_start(&start, &beginning->task->report, &beginning->task->pid, err);
+	return entry_start(&beginning->entry, &start, &beginning->task->report,
+			   &beginning->task->pid, err);
 }
 
 static int start(struct beginning *beginning, struct error *err)
