@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* coppice image build NAME: run a template until its checkpoint and load what it became. */
 #include <errno.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,7 +26,7 @@
 enum {
 	OPTION_OWNER = 256, OPTION_PYTHON, OPTION_WARM, OPTION_CHECKPOINT, OPTION_OVERRIDE,
 	OPTION_OUTPUT, OPTION_TIMEOUT, OPTION_BASE, OPTION_LAYOUT, OPTION_ELF, OPTION_LIBRARY,
-	OPTION_TRUST_CA,
+	OPTION_TRUST_CA, OPTION_GRANTS,
 };
 
 extern char **environ;
@@ -57,6 +58,9 @@ static const struct argp_option options[] = {
 	{ .name = "trust-ca", .key = OPTION_TRUST_CA,
 	  .doc = "the template trusts the hub's CA, as tasks of a group do after `ca trust`: what it "
 		 "loads of certificates stays in the image" },
+	{ .name = "grants", .key = OPTION_GRANTS, .arg = "FILE",
+	  .doc = "confine the template to what FILE grants, coppice-grants(5), as its tasks will be; the image "
+		 "belongs to the user that it names" },
 	{ .name = "output", .key = OPTION_OUTPUT, .arg = "FILE",
 	  .doc = "write the image to FILE, as image save does, instead of loading it" },
 	{ .name = "timeout", .key = OPTION_TIMEOUT, .arg = "SECONDS",
@@ -68,7 +72,7 @@ static const struct argp_option options[] = {
 };
 
 struct arguments {
-	const char *name, *owner, *python, *base, *output;
+	const char *name, *owner, *python, *base, *output, *grants_file;
 	const char *words[WORDS_MAX];	/* the template's command */
 	size_t nr_words;
 	const char *warm[WORDS_MAX];
@@ -83,6 +87,7 @@ struct arguments {
 	json_t *recipe;
 	bool on_stdin, fresh, trust_ca;
 	uint64_t timeout;
+	struct grants grants;	/* with --grants */
 };
 
 static int add_override(struct arguments *arguments, const char *text, struct error *err)
@@ -166,6 +171,9 @@ static int option(int key, char *arg, void *data, struct error *err)
 	case OPTION_TRUST_CA:
 		arguments->trust_ca = true;
 		return 0;
+	case OPTION_GRANTS:
+		arguments->grants_file = arg;
+		return 0;
 	case OPTION_OUTPUT:
 		arguments->output = arg;
 		return 0;
@@ -183,7 +191,7 @@ static int check_elf(const struct arguments *arguments, struct error *err)
 {
 	if (arguments->python || arguments->nr_words || arguments->nr_warm || arguments->base ||
 	    arguments->on_stdin || arguments->nr_overrides || arguments->nr_libraries ||
-	    arguments->fresh || arguments->trust_ca)
+	    arguments->fresh || arguments->trust_ca || arguments->grants_file)
 		return error_usage(err, "--elf is for files, and no template runs: give --owner and --output with it, and nothing else");
 	return 0;
 }
@@ -203,6 +211,8 @@ static int check_arguments(const struct arguments *arguments, struct error *err)
 		return error_usage(err, "the template is either --python FILE:HANDLER or the command after --, not both");
 	if (arguments->python && (!strchr(arguments->python, ':') || arguments->on_stdin))
 		return error_usage(err, "--python takes FILE:HANDLER, like app.py:handler, and no --checkpoint-on");
+	if (arguments->owner && arguments->grants_file)
+		return error_usage(err, "--grants says whom the template runs as: leave --owner out");
 	if ((arguments->nr_warm || arguments->base) && !arguments->python)
 		return error_usage(err, "--warm and --base are for --python: let the template's command warm itself");
 	return 0;
@@ -279,7 +289,8 @@ static bool trusts_ca(const struct arguments *arguments)
 
 static int build_and_keep(struct context *ctx, const struct arguments *arguments,
 			  const struct user *owner, const char *python_path,
-			  const struct task_mounts *mounts, struct error *err)
+			  const struct task_mounts *mounts, const struct enclosure *enclosure,
+			  struct error *err)
 {
 	struct build build = {
 		.name = arguments->name,
@@ -293,6 +304,8 @@ static int build_and_keep(struct context *ctx, const struct arguments *arguments
 		.nr_overrides = arguments->nr_overrides,
 		.mounts = mounts,
 		.trusts_ca = trusts_ca(arguments),
+		.grants = enclosure ? &arguments->grants : NULL,
+		.enclosure = enclosure,
 	};
 	struct layout layout;
 	struct image image;
@@ -413,19 +426,57 @@ static json_t *make_recipe(const struct arguments *arguments, int argc, char **a
 	return NULL;
 }
 
-static int build(struct context *ctx, const struct arguments *arguments,
-		 const struct user *owner, struct error *err)
+/* The template needs what it is built with, too: its tasks do not. */
+static int open_enclosure(struct arguments *arguments, const char *python_path,
+			  const struct task_mounts *mounts, struct enclosure *enclosure,
+			  struct error *err)
+{
+	char library[PATH_MAX];
+
+	if (path_library(library, err) || grants_add_code(&arguments->grants, dirname(library), err) ||
+	    (python_path && grants_add_code(&arguments->grants, python_path, err)))
+		return -1;
+	return enclosure_open(&arguments->grants, mounts, 0, enclosure, err);
+}
+
+static int build_enclosed(struct context *ctx, struct arguments *arguments,
+			  const struct user *owner, const struct task_mounts *mounts,
+			  struct error *err)
+{
+	struct enclosure enclosure = ENCLOSURE_NONE;
+	char path[PATH_MAX], *python_path = arguments->python ? path : NULL;
+	int ret;
+
+	if (python_path && path_python(path, err))
+		return -1;
+	if (arguments->grants_file && open_enclosure(arguments, python_path, mounts, &enclosure, err))
+		return -1;
+	ret = build_and_keep(ctx, arguments, owner, python_path, mounts,
+			     arguments->grants_file ? &enclosure : NULL, err);
+	enclosure_close(&enclosure);
+	return ret;
+}
+
+static int build(struct context *ctx, struct arguments *arguments, const struct user *owner,
+		 struct error *err)
 {
 	struct task_mounts mounts = {};
-	char python_path[PATH_MAX];
 	int ret = -1;
 
-	if (!library_mounts(arguments->records, &mounts, err) && !add_mounts(arguments, &mounts, err) &&
-	    (!arguments->python || !path_python(python_path, err)))
-		ret = build_and_keep(ctx, arguments, owner,
-				     arguments->python ? python_path : NULL, &mounts, err);
+	if (!library_mounts(arguments->records, &mounts, err) && !add_mounts(arguments, &mounts, err))
+		ret = build_enclosed(ctx, arguments, owner, &mounts, err);
 	task_mounts_free(&mounts);
 	return ret;
+}
+
+static int find_owner(struct arguments *arguments, struct user *owner, struct error *err)
+{
+	if (!arguments->grants_file)
+		return arguments->owner ? user_find(arguments->owner, owner, err) : user_default(owner, err);
+	if (grants_read(arguments->grants_file, &arguments->grants, err))
+		return -1;
+	grants_user(&arguments->grants, owner);
+	return 0;
 }
 
 static int build_first(struct context *ctx, struct arguments *arguments, int argc, char **argv,
@@ -436,7 +487,7 @@ static int build_first(struct context *ctx, struct arguments *arguments, int arg
 	int ret = -1;
 
 	if (parse(argc, argv, arguments, err) || refuse_existing(ctx, arguments, err) ||
-	    (arguments->owner ? user_find(arguments->owner, &owner, err) : user_default(&owner, err)))
+	    find_owner(arguments, &owner, err))
 		return -1;
 	if (arguments->nr_files)
 		return elf_and_keep(ctx, arguments, &owner, err);
@@ -456,6 +507,7 @@ static void free_arguments(struct arguments *arguments)
 {
 	json_decref(arguments->records);
 	json_decref(arguments->recipe);
+	grants_free(&arguments->grants);
 	free(arguments);
 }
 
@@ -498,7 +550,8 @@ static int build_again(struct context *ctx, struct arguments *arguments, const j
 		return error_set(err, errno, "%.200s, where its build was run, cannot be entered: %s",
 				 json_string_value(json_object_get(recipe, "cwd")), strerror(errno));
 	if (parse(json_array_size(words), argv, arguments, err) ||
-	    user_by_uid(json_integer_value(json_object_get(recipe, "owner")), &owner, err))
+	    (arguments->grants_file ? find_owner(arguments, &owner, err) :
+	     user_by_uid(json_integer_value(json_object_get(recipe, "owner")), &owner, err)))
 		return -1;
 	arguments->name = name;
 	return refuse_existing(ctx, arguments, err) ? -1 : build(ctx, arguments, &owner, err);
@@ -531,7 +584,7 @@ const struct command cmd_image_build = {
 	.verb = "build",
 	.args = "NAME [--owner USER] [--python FILE:HANDLER] [--base FILE] "
 		"[--warm EVENT.json]… [--checkpoint-on stdin] [--override ENDPOINT=HANDLER[,POLICY]]… "
-		"[--library PROVIDER=LOCAL]… [--trust-ca] "
+		"[--library PROVIDER=LOCAL]… [--trust-ca] [--grants FILE] "
 		"[--layout owner|fresh] [--output FILE] [--timeout SECONDS] [--elf FILE]… "
 		"[-- TEMPLATE…]",
 	.summary = "Build an image from a program that loads and warms a function, or from libraries",
@@ -539,7 +592,8 @@ const struct command cmd_image_build = {
 		"libcoppice preloaded. At its checkpoint its memory becomes the image and it is "
 		"killed. What cannot be carried over (a second thread, a socket, an open file, a "
 		"shared writable mapping) is refused by name. The template's output goes to "
-		"standard error. With --elf nothing runs: the image is for `task adopt`.",
+		"standard error. With --grants it starts in the caller's directory if that is granted under its own name, "
+		"else in /. With --elf nothing runs: the image is for `task adopt`.",
 	.options = options,
 	.needs_backend = true,
 	.run = run,

@@ -21,6 +21,7 @@
 #include "build_child.h"
 #include "cgroup.h"
 #include "cleanup.h"
+#include "device_grants.h"
 
 /* What exists while a template runs. */
 struct site {
@@ -72,6 +73,16 @@ static int open_site(const struct build *build, struct site *site, struct error 
 	return lock < 0 ? -1 : take_cgroup(site, build->name, err);
 }
 
+static int restrict_devices(const struct build *build, const struct site *site, struct error *err)
+{
+	char path[PATH_MAX];
+
+	if (!build->grants)
+		return 0;
+	return cgroup_path(site->cgroup, path, err) ? -1 :
+	       device_grants_set(site->group, path, build->grants, err);
+}
+
 static int add_overrides(const struct build *build, const struct site *site,
 			 struct error *err)
 {
@@ -94,6 +105,8 @@ static int close_site(const struct build *build, struct site *site, struct error
 		kill(site->pid, SIGKILL);
 	if (build->nr_overrides)
 		ret = overrides_forget(site->group, err);
+	if (build->grants && !ret)
+		ret = device_grants_forget(site->group, err);
 	if (site->fd >= 0 && !ret)
 		ret = cgroup_destroy(site->cgroup, err);
 	if (site->pid)
@@ -211,7 +224,7 @@ static int run_template(const struct build *build, struct site *site, struct ima
 {
 	struct coppice_record record;
 
-	if (add_overrides(build, site, err) ||
+	if (restrict_devices(build, site, err) || add_overrides(build, site, err) ||
 	    build_start(build, site->fd, &site->pid, &site->record, err)) {
 		site->pid = 0;
 		return -1;
@@ -283,5 +296,6 @@ int build_prune(const char *cgroup_name, struct error *err)
 	char cgroup[PATH_MAX];
 
 	abandoned_cgroup(cgroup_name, cgroup);
-	return overrides_forget(cgroup_name, err) || cgroup_destroy(cgroup, err) ? -1 : 0;
+	return overrides_forget(cgroup_name, err) || device_grants_forget(cgroup_name, err) ||
+	       cgroup_destroy(cgroup, err) ? -1 : 0;
 }

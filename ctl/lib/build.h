@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "enclosure.h"
 #include "error.h"
+#include "grants.h"
 #include "image.h"
 #include "layout.h"
 #include "overrides.h"
@@ -25,6 +27,8 @@ struct build {
 	const struct override *overrides;
 	size_t nr_overrides;
 	const struct task_mounts *mounts;	/* of the template, or NULL */
+	const struct grants *grants;	/* of the template, or NULL */
+	const struct enclosure *enclosure;	/* made of them, with the mounts */
 	bool trusts_ca;			/* has the variables for it */
 };
 

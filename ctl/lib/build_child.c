@@ -104,6 +104,21 @@ static int die_with(pid_t parent, struct error *err)
 	return 0;
 }
 
+/* Words of its command may be paths from where the caller is, if that is granted. */
+static int become_template(const struct build *build, struct error *err)
+{
+	const struct task_start start = {
+		.user = build->user, .enclosure = build->enclosure, .mounts = build->mounts,
+	};
+	autofree char *cwd = getcwd(NULL, 0);
+
+	if (task_become(&start, err))
+		return -1;
+	if (build->enclosure && cwd)
+		(void)!chdir(cwd);
+	return 0;
+}
+
 /* All that becomes the template is done here, in this order. */
 static void __attribute__((noreturn))
 build_child(const struct build *build, char **environment, int record, pid_t parent)
@@ -113,10 +128,8 @@ build_child(const struct build *build, char **environment, int record, pid_t par
 
 	spawn_reset_signals();
 	sigemptyset(&none);
-	if (!arrange_descriptors(record, &err) &&
-	    (!build->layout || !layout_use(build->layout, &err)) &&
-	    (!build->mounts || !task_mounts_enter(build->mounts, &err)) &&
-	    !user_become(build->user, &err) &&
+	if ((!build->layout || !layout_use(build->layout, &err)) &&
+	    !become_template(build, &err) && !arrange_descriptors(record, &err) &&
 	    !die_with(parent, &err)) {
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		environ = environment;

@@ -75,6 +75,8 @@ struct grants {
 int __must_check grants_parse(const json_t *object, struct grants *grants, struct error *err);
 /* @path "-": standard input. A file that is wrong is a usage error. */
 int __must_check grants_read(const char *path, struct grants *grants, struct error *err);
+/* What is needed to run besides, as code under its own name, unless that is to be seen already. */
+int __must_check grants_add_code(struct grants *grants, const char *path, struct error *err);
 void grants_free(struct grants *grants);
 
 static inline void cleanup_grants(struct grants *grants)

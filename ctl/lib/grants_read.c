@@ -301,6 +301,43 @@ static int read_list(const json_t *object, struct grants *grants, struct error *
 	return sort(grants, err);
 }
 
+static bool is_seen(const struct grants *grants, const char *path)
+{
+	static const char *const system[] = { "/usr", "/lib", "/lib64" };
+	size_t i;
+
+	for (i = 0; i < sizeof(system) / sizeof(system[0]); i++)
+		if (is_below(path, system[i]))
+			return true;
+	for (i = 0; i < grants->nr; i++)
+		if (is_below(path, grants->list[i].target))
+			return true;
+	return false;
+}
+
+int grants_add_code(struct grants *grants, const char *path, struct error *err)
+{
+	struct grant grant = { .kind = GRANT_CODE, .rights = GRANT_READ };
+	struct grant *list;
+
+	if (is_seen(grants, path))
+		return 0;
+	grant.source = strdup(path);
+	grant.target = strdup(path);
+	list = realloc(grants->list, (grants->nr + 1) * sizeof(*list));
+	if (list)
+		grants->list = list;
+	if (!list || !grant.source || !grant.target || grants->nr == GRANTS_MAX ||
+	    check_target(&grant, err)) {
+		free(grant.source);
+		free(grant.target);
+		return error_set(err, ENOSPC, "%.200s, which is needed to run, cannot be granted besides: install it below /usr",
+				 path);
+	}
+	list[grants->nr++] = grant;
+	return sort(grants, err);
+}
+
 static int read_groups(const json_t *object, struct grants *grants, struct error *err)
 {
 	const json_t *list = json_object_get(object, "groups"), *value;

@@ -317,7 +317,7 @@ int task_begin(struct pool *pool, struct error *err)
 	}
 	task_init(task, pool);
 	*beginning = (struct beginning) {
-		.task = task, .channel = -1, .output = -1, .entry.launch = { .fd = -1 },
+		.task = task, .channel = -1, .output = -1, .entry = ENTRY_NONE,
 	};
 	ret = begin(beginning, err);
 	end(beginning);
