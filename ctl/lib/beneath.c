@@ -10,6 +10,7 @@
 
 #include "beneath.h"
 #include "cleanup.h"
+#include "file.h"
 
 int beneath_open(int dir, const char *path, int flags, mode_t mode)
 {
@@ -47,23 +48,11 @@ int beneath_make(int dir, const char *path, struct error *err)
 	return made;
 }
 
-static int write_all(int fd, const char *data, size_t len)
-{
-	ssize_t written;
-
-	for (; len; data += written, len -= written) {
-		written = write(fd, data, len);
-		if (written < 0)
-			return -1;
-	}
-	return fsync(fd);
-}
-
 int beneath_write(int dir, const char *path, const void *data, size_t len, struct error *err)
 {
 	int fd = beneath_open(dir, path, O_WRONLY | O_CREAT | O_EXCL, 0600);
 
-	if (fd >= 0 && !write_all(fd, data, len))
+	if (fd >= 0 && !file_write_all(fd, data, len))
 		return fd;
 	error_set(err, errno, "%.200s cannot be written: %s", path, strerror(errno));
 	cleanup_close(&fd);

@@ -31,8 +31,9 @@ int file_make_directory(const char *path, mode_t mode, struct error *err)
 	return 0;
 }
 
-static int write_all(int fd, const char *data, size_t len)
+int file_write_all(int fd, const void *from, size_t len)
 {
+	const char *data = from;
 	ssize_t written;
 
 	for (; len; data += written, len -= written) {
@@ -64,7 +65,7 @@ int file_write(const char *path, mode_t mode, const void *data, size_t len, stru
 	snprintf(part, sizeof(part), "%.4000s.new.%d", path, getpid());
 	unlink(part);
 	fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd >= 0 && !fchmod(fd, mode) && !write_all(fd, data, len) && !rename(part, path)) {
+	if (fd >= 0 && !fchmod(fd, mode) && !file_write_all(fd, data, len) && !rename(part, path)) {
 		sync_directory(path);
 		return 0;
 	}

@@ -25,6 +25,9 @@ int __must_check file_write(const char *path, mode_t mode, const void *data, siz
 int __must_check file_write_json(const char *path, mode_t mode, const json_t *value,
 				 struct error *err);
 
+/* All of @from, and onto the disk. -1 has errno set. */
+int __must_check file_write_all(int fd, const void *from, size_t len);
+
 /* All of it, with a zero byte behind; NULL with err set (ENOENT: there is none). */
 char *file_read(const char *path, size_t *len, struct error *err);
 /* The object in it, or NULL with err set. */
