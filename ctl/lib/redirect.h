@@ -85,7 +85,7 @@ int __must_check policy_of_override(const char *text, enum redirect_policy *poli
 
 /* Attach the programs to a group's cgroup (path in the file system), pinning the links; idempotent. */
 int __must_check redirect_attach(const char *group, const char *cgroup_path, struct error *err);
-/* Remove the group's rules and links; no error if there are none. */
+/* Remove the rules and links of the group, or the hub's rules; no error if there are none. */
 int __must_check redirect_detach(const char *group, struct error *err);
 /* Make the maps, for rules of REDIRECT_HUB_NAME when no group has any yet; idempotent. */
 int __must_check redirect_prepare(struct error *err);

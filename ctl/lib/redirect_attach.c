@@ -535,6 +535,16 @@ static int remove_group(const struct pins *pins, const char *group, struct error
 	return 0;
 }
 
+/* It has rules only: programs are the groups'. */
+static int remove_hub(const struct pins *pins, struct error *err)
+{
+	if (pins->ready && drop_rules(pins, REDIRECT_HUB, err))
+		return -1;
+	if (!pins->ready || !is_in_use(pins))
+		pins_prune();
+	return 0;
+}
+
 static int attach(struct pins *pins, struct target *target, struct error *err)
 {
 	__attribute__((cleanup(destroy_programs))) struct programs programs = {};
@@ -595,7 +605,10 @@ int redirect_detach(const char *group, struct error *err)
 
 	if (redirect_check_group(group, err) || pins_open(&pins, PINS_WRITE, err))
 		return -1;
-	return pins.lock < 0 ? 0 : remove_group(&pins, group, err);
+	if (pins.lock < 0)
+		return 0;
+	return strcmp(group, REDIRECT_HUB_NAME) ? remove_group(&pins, group, err) :
+						  remove_hub(&pins, err);
 }
 
 int redirect_verify(const char *group, const char *cgroup_path, bool *attached,
