@@ -12,7 +12,6 @@
  * anonymous and stays. Whoever writes to the file behind a private mapping has no
  * promise from mmap(2) that it shows; files that are open for writing are left alone.
  */
-#include <linux/anon_inodes.h>
 #include <linux/fs.h>
 #include <linux/highmem.h>
 #include <linux/mman.h>
@@ -258,7 +257,7 @@ static struct file *adopted_open(const struct adoption *adoption)
 	scnprintf(name, sizeof(name), "coppice:%.20s:%s",
 		  adoption->group->image->name, library.name.name);
 	release_dentry_name_snapshot(&library);
-	file = anon_inode_getfile(name, &adopted_fops, adopted, O_RDONLY);
+	file = coppice_file_create(name, &adopted_fops, adopted, O_RDONLY, 0);
 	if (IS_ERR(file))
 		kfree(adopted);
 	return file;

@@ -397,6 +397,11 @@ struct coppice_task *coppice_task_find(struct coppice_group *group, struct mm_st
 struct mm_struct *coppice_task_hold(u64 id, struct coppice_group **group);
 pid_t coppice_task_pid(const struct coppice_task *task);
 
+/* file.c */
+struct file *coppice_file_create(const char *name, const struct file_operations *fops,
+				 void *priv, int flags, loff_t size);
+void coppice_file_exit(void);
+
 /* map.c */
 vm_fault_t coppice_fault_page(struct vm_fault *vmf, struct page *page);
 void coppice_vma_open(struct vm_area_struct *vma);

@@ -46,6 +46,7 @@ static void __exit coppice_exit(void)
 	coppice_adopt_exit();
 	coppice_registry_clear();
 	coppice_task_exit();
+	coppice_file_exit();
 	coppice_store_exit();
 	/* Store entries are freed after a grace period by the kernel's own code. */
 	rcu_barrier();

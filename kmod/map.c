@@ -7,7 +7,6 @@
  * every other way to write (ptrace, /proc/PID/mem, pins) goes through the same
  * copy. VM_MIXEDMAP lets pages be mapped in batches ahead of any fault.
  */
-#include <linux/anon_inodes.h>
 #include <linux/bitops.h>
 #include <linux/fs.h>
 #include <linux/mempolicy.h>
@@ -16,7 +15,6 @@
 #include <linux/sched/mm.h>
 
 #include "coppice.h"
-#include "compat/file.h"
 #include "compat/mm.h"
 #include "trace.h"
 
@@ -201,7 +199,7 @@ struct file *coppice_map_file(struct coppice_task *task)
 
 	scnprintf(name, sizeof(name), "coppice:%s", task->group->image->name);
 	/* Of a compound page's own index, 0, to its end. */
-	return coppice_map_getfile(name, &segment_fops, task, O_RDWR,
+	return coppice_file_create(name, &segment_fops, task, O_RDWR,
 				   task->group->image->huge ? PMD_SIZE : 0);
 }
 

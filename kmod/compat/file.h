@@ -10,9 +10,9 @@
  * A file to map. Kernels that map no huge page beyond a file's size have the means for an
  * inode of its own, which may have a size; the others share one, of size 0.
  */
-static inline struct file *coppice_map_getfile(const char *name,
-					       const struct file_operations *fops,
-					       void *priv, int flags, loff_t size)
+static inline struct file *coppice_anon_getfile(const char *name,
+						const struct file_operations *fops,
+						void *priv, int flags, loff_t size)
 {
 #ifdef COPPICE_HAVE_ANON_INODE_CREATE_GETFILE
 	struct file *file;
@@ -25,6 +25,14 @@ static inline struct file *coppice_map_getfile(const char *name,
 	}
 #endif
 	return anon_inode_getfile(name, fops, priv, flags);
+}
+
+/* An inode that is marked as anonymous may not be where something is executed. */
+static inline void coppice_inode_executable(struct inode *inode)
+{
+#ifdef S_ANON_INODE
+	inode->i_flags &= ~S_ANON_INODE;
+#endif
 }
 
 #endif /* _COPPICE_COMPAT_FILE_H */
