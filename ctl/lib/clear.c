@@ -193,7 +193,8 @@ static int clear_stray(const struct stray *stray, void *data, struct error *err)
 static void remove_directories(void)
 {
 	static const char *const pins[] = {
-		"/sys/fs/bpf/coppice/maps", "/sys/fs/bpf/coppice/groups", "/sys/fs/bpf/coppice",
+		"/sys/fs/bpf/coppice/maps", "/sys/fs/bpf/coppice/groups",
+		"/sys/fs/bpf/coppice/devices", "/sys/fs/bpf/coppice",
 	};
 	static const char *const cgroups[] = { SERVICE_CGROUP, CGROUP_PARENT };
 	struct error ignored;
