@@ -313,23 +313,15 @@ static int add_overrides(struct context *ctx, const struct function *function, c
 	for (i = 0; i < nr; i++)
 		if (function_override(function->overrides[i], &overrides[i], err))
 			return -1;
-	if (override_check_loops(ctx, group, overrides, nr, err) || override_attach(ctx, group, err))
-		return -1;
-	return overrides_add(group, overrides, nr, err);
-}
-
-static int is_one(const struct override_info *info, void *data)
-{
-	(void)info;
-	(void)data;
-	return 1;
+	return override_ready(ctx, group, overrides, nr, err) ||
+	       overrides_add(group, overrides, nr, err) ? -1 : 0;
 }
 
 /* They come all at once: a controller that was killed left none. */
 static int complete_overrides(struct context *ctx, const struct function *function,
 			      const char *group, struct error *err)
 {
-	int any = function->overrides[0] ? redirect_each(group, is_one, NULL, err) : 1;
+	int any = function->overrides[0] ? redirect_any(group, err) : 1;
 
 	return any ? (any < 0 ? -1 : 0) : add_overrides(ctx, function, group, err);
 }

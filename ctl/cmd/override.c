@@ -8,6 +8,7 @@
 #include "lib/cgroup.h"
 #include "lib/kept.h"
 #include "lib/name.h"
+#include "lib/overrides.h"
 #include "override.h"
 
 #define WEIGHT ",weight="
@@ -97,8 +98,8 @@ static int check_loops(const struct group_info *info, void *data)
 	return 0;
 }
 
-int override_check_loops(const struct context *ctx, const char *group,
-			 const struct override *overrides, size_t nr, struct error *err)
+static int check_loops_of(const struct context *ctx, const char *group,
+			  const struct override *overrides, size_t nr, struct error *err)
 {
 	struct loops loops = { overrides, nr, err };
 	struct group_info info;
@@ -106,6 +107,18 @@ int override_check_loops(const struct context *ctx, const char *group,
 	if (!strcmp(group, REDIRECT_HUB_NAME))
 		return ctx->backend->group_each(check_loops, &loops, err);
 	return ctx->backend->group_get(group, &info, err) ? -1 : check_loops(&info, &loops);
+}
+
+int override_ready(const struct context *ctx, const char *group,
+		   const struct override *overrides, size_t nr, struct error *err)
+{
+	size_t i;
+
+	for (i = 0; i < nr; i++)
+		if (overrides_check(&overrides[i], err))
+			return -1;
+	return check_loops_of(ctx, group, overrides, nr, err) ||
+	       override_attach(ctx, group, err) ? -1 : 0;
 }
 
 static const char *protocol_name(const struct endpoint *endpoint)

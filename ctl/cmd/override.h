@@ -20,10 +20,12 @@ int __must_check override_keep(const struct context *ctx, const char *group, str
 /* "keep" or "reset". */
 int __must_check override_connections(const char *text, enum redirect_connections *connections,
 				      struct error *err);
-/* No handler may be a task of the group itself. */
-int __must_check override_check_loops(const struct context *ctx, const char *group,
-				      const struct override *overrides, size_t nr,
-				      struct error *err);
+/*
+ * Before they are added or set: refuse those that can't be in force, and handlers that are tasks of
+ * the group itself; then attach the programs.
+ */
+int __must_check override_ready(const struct context *ctx, const char *group,
+				const struct override *overrides, size_t nr, struct error *err);
 /* Attach the programs to the group, or to all groups for REDIRECT_HUB_NAME. */
 int __must_check override_attach(const struct context *ctx, const char *group,
 				 struct error *err);

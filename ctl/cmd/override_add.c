@@ -53,15 +53,8 @@ static int option(int key, char *arg, void *data, struct error *err)
 static int add(const struct context *ctx, const char *group, const struct override *overrides,
 	       size_t nr, struct error *err)
 {
-	size_t i;
-
-	for (i = 0; i < nr; i++)
-		if (overrides_check(&overrides[i], err))
-			return -1;
-	if (override_check_loops(ctx, group, overrides, nr, err) ||
-	    override_attach(ctx, group, err))
-		return -1;
-	if (overrides_add(group, overrides, nr, err))
+	if (override_ready(ctx, group, overrides, nr, err) ||
+	    overrides_add(group, overrides, nr, err))
 		return -1;
 	return override_keep(ctx, group, err);
 }

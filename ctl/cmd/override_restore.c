@@ -41,15 +41,9 @@ static int restore(const struct context *ctx, const char *group, const json_t *k
 		   struct error *err)
 {
 	autofree struct override *overrides = NULL;
-	ssize_t nr = override_read_list(json_object_get(kept, "overrides"), &overrides, err), i;
+	ssize_t nr = override_read_list(json_object_get(kept, "overrides"), &overrides, err);
 
-	if (nr < 0)
-		return -1;
-	for (i = 0; i < nr; i++)
-		if (overrides_check(&overrides[i], err))
-			return -1;
-	if (override_check_loops(ctx, group, overrides, nr, err) ||
-	    override_attach(ctx, group, err))
+	if (nr < 0 || override_ready(ctx, group, overrides, nr, err))
 		return -1;
 	return overrides_set(group, overrides, nr, REDIRECT_KEEP, err);
 }

@@ -30,20 +30,14 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
 	autofree struct override *overrides = NULL;
 	struct arguments arguments = {};
-	ssize_t nr, i;
+	ssize_t nr;
 
 	if (cmd_parse(&cmd_override_set, argc, argv, option, &arguments, err))
 		return -1;
 	if (arguments.nr < 2)
 		return error_usage(err, "a GROUP and a FILE are needed: its overrides as a JSON list, - for standard input");
 	nr = override_read(arguments.text[1], &overrides, err);
-	if (nr < 0)
-		return -1;
-	for (i = 0; i < nr; i++)
-		if (overrides_check(&overrides[i], err))
-			return -1;
-	if (override_check_loops(ctx, arguments.text[0], overrides, nr, err) ||
-	    override_attach(ctx, arguments.text[0], err))
+	if (nr < 0 || override_ready(ctx, arguments.text[0], overrides, nr, err))
 		return -1;
 	if (overrides_set(arguments.text[0], overrides, nr, arguments.connections, err))
 		return -1;

@@ -81,17 +81,10 @@ static int refuse_processes(const char *cgroup, struct error *err)
 	return 0;
 }
 
-static int is_one(const struct override_info *info, void *data)
-{
-	(void)info;
-	(void)data;
-	return 1;
-}
-
 /* Overrides of the hub are for new groups, too. */
 static int follow_hub(const struct group_info *group, struct error *err)
 {
-	int any = redirect_each(REDIRECT_HUB_NAME, is_one, NULL, err);
+	int any = redirect_any(REDIRECT_HUB_NAME, err);
 	char path[PATH_MAX];
 
 	if (any <= 0)

@@ -167,6 +167,8 @@ int __must_check redirect_check_loop(const char *cgroup_path, const struct overr
 typedef int (*override_fn)(const struct override_info *info, void *data);
 /* group == NULL: all groups. Sorted; a non-zero result of @fn ends it and is returned. */
 int __must_check redirect_each(const char *group, override_fn fn, void *data, struct error *err);
+/* 1: the group has overrides; 0: it has none; -1 with err set. */
+int __must_check redirect_any(const char *group, struct error *err);
 
 /*
  * Effective state for `status`: is every program of the group attached in the kernel? A
