@@ -54,13 +54,10 @@ static void add(struct list *list, const struct stat *st, __u32 access)
 
 static int add_grant(struct list *list, const struct grant *grant, struct error *err)
 {
-	autoclose int source = enclosure_open_source(grant, err);
 	struct stat st;
 
-	if (source < 0)
+	if (enclosure_stat_source(grant, &st, err))
 		return -1;
-	if (fstat(source, &st))
-		return error_set(err, errno, "%.200s cannot be granted: %s", grant->source, strerror(errno));
 	add(list, &st, (grant->rights & GRANT_READ ? BPF_DEVCG_ACC_READ : 0) |
 		       (grant->rights & GRANT_WRITE ? BPF_DEVCG_ACC_WRITE : 0));
 	return 0;

@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "error.h"
 #include "grants.h"
@@ -59,6 +60,9 @@ int __must_check enclosure_make_rules(const struct grants *grants, bool by_targe
 				      struct enclosure *enclosure, struct error *err);
 /* The source of a grant, by descriptor (O_PATH), if it is still what was granted; or -1. */
 int __must_check enclosure_open_source(const struct grant *grant, struct error *err);
+/* What that is. */
+int __must_check enclosure_stat_source(const struct grant *grant, struct stat *st,
+				       struct error *err);
 
 /* A grant as flags of its mount (MOUNT_ATTR_*) and as Landlock's accesses. */
 uint64_t enclosure_flags(const struct grant *grant);

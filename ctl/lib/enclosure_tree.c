@@ -239,6 +239,17 @@ int enclosure_open_source(const struct grant *grant, struct error *err)
 	return -1;
 }
 
+int enclosure_stat_source(const struct grant *grant, struct stat *st, struct error *err)
+{
+	autoclose int source = enclosure_open_source(grant, err);
+
+	if (source < 0)
+		return -1;
+	if (fstat(source, st))
+		return error_set(err, errno, "%.200s cannot be granted: %s", grant->source, strerror(errno));
+	return 0;
+}
+
 uint64_t enclosure_flags(const struct grant *grant)
 {
 	uint64_t flags = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
@@ -308,13 +319,10 @@ static int make_node(const struct tree *tree, const char *target, mode_t mode, d
 static int make_granted_node(const struct tree *tree, const struct grants *grants,
 			     const struct grant *grant, struct error *err)
 {
-	autoclose int source = enclosure_open_source(grant, err);
 	struct stat st;
 
-	if (source < 0)
+	if (enclosure_stat_source(grant, &st, err))
 		return -1;
-	if (fstat(source, &st))
-		return error_set(err, errno, "%.200s cannot be granted: %s", grant->source, strerror(errno));
 	return make_node(tree, grant->target, (st.st_mode & S_IFMT) | mode_of(grant), st.st_rdev,
 			 grants->gid, err);
 }
