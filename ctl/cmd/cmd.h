@@ -74,6 +74,10 @@ int __must_check cmd_parse_word(const struct command *command, int argc, char **
 /* The same where the word is needed; @what: "the NAME of an image". */
 int __must_check cmd_parse_one(const struct command *command, int argc, char **argv,
 			       const char *what, const char **word, struct error *err);
+/* And where there is one option, which takes no value. */
+int __must_check cmd_parse_one_flag(const struct command *command, int argc, char **argv,
+				    const char *what, const char **word, bool *flag,
+				    struct error *err);
 
 /*
  * Output (ctl/lib/output.c): a command fills a json_t and prints it once. With

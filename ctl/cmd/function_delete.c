@@ -10,26 +10,6 @@
 
 enum { OPTION_FORCE = 256 };
 
-struct arguments {
-	const char *name;
-	bool force;
-};
-
-static int option(int key, char *arg, void *data, struct error *err)
-{
-	struct arguments *arguments = data;
-
-	if (key == OPTION_FORCE) {
-		arguments->force = true;
-		return 0;
-	}
-	if (arguments->name)
-		return error_usage(err, "'%.80s' is one argument too many after '%.80s'", arg,
-				   arguments->name);
-	arguments->name = arg;
-	return 0;
-}
-
 static int is_other(const struct function *other, void *data)
 {
 	const struct function *function = data;
@@ -52,20 +32,19 @@ static int delete(struct context *ctx, const struct function *function, bool for
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
-	struct arguments arguments = {};
 	struct function function;
+	const char *name;
 	autoclose int lock = -1;
+	bool force;
 	int ret;
 
-	if (cmd_parse(&cmd_function_delete, argc, argv, option, &arguments, err))
+	if (cmd_parse_one_flag(&cmd_function_delete, argc, argv, "the name of the FUNCTION", &name,
+			       &force, err))
 		return -1;
-	if (!arguments.name)
-		return error_usage(err, "the name of the FUNCTION is missing: coppice function delete %s",
-				   cmd_function_delete.args);
 	lock = function_lock(err);
-	if (lock < 0 || function_get(arguments.name, &function, err))
+	if (lock < 0 || function_get(name, &function, err))
 		return -1;
-	ret = delete(ctx, &function, arguments.force, err);
+	ret = delete(ctx, &function, force, err);
 	function_free(&function);
 	return ret;
 }

@@ -32,26 +32,6 @@ static const struct column fields[] = {
 	{}
 };
 
-struct arguments {
-	const char *name;
-	bool why;
-};
-
-static int option(int key, char *arg, void *data, struct error *err)
-{
-	struct arguments *arguments = data;
-
-	if (key == OPTION_WHY) {
-		arguments->why = true;
-		return 0;
-	}
-	if (arguments->name)
-		return error_usage(err, "'%.80s' is one argument too many after '%.80s'", arg,
-				   arguments->name);
-	arguments->name = arg;
-	return 0;
-}
-
 static int print_why(const struct context *ctx, const struct function *function,
 		     struct error *err)
 {
@@ -83,18 +63,17 @@ static int print(const struct context *ctx, const struct function *function, str
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
-	struct arguments arguments = {};
 	struct function function;
+	const char *name;
+	bool why;
 	int ret;
 
-	if (cmd_parse(&cmd_function_show, argc, argv, option, &arguments, err))
+	if (cmd_parse_one_flag(&cmd_function_show, argc, argv, "the name of the FUNCTION", &name,
+			       &why, err))
 		return -1;
-	if (!arguments.name)
-		return error_usage(err, "the name of the FUNCTION is missing: coppice function show %s",
-				   cmd_function_show.args);
-	if (function_get(arguments.name, &function, err))
+	if (function_get(name, &function, err))
 		return -1;
-	ret = arguments.why ? print_why(ctx, &function, err) : print(ctx, &function, err);
+	ret = why ? print_why(ctx, &function, err) : print(ctx, &function, err);
 	function_free(&function);
 	return ret;
 }

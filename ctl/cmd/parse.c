@@ -132,13 +132,46 @@ int cmd_parse_word(const struct command *command, int argc, char **argv, const c
 	return cmd_parse(command, argc, argv, only_word, word, err);
 }
 
+static int require(const struct command *command, const char *what, const char *word,
+		   struct error *err)
+{
+	if (word)
+		return 0;
+	return error_usage(err, "%s is missing: coppice %s %s %s", what, command->object,
+			   command->verb ? command->verb : "", command->args);
+}
+
 int cmd_parse_one(const struct command *command, int argc, char **argv, const char *what,
 		  const char **word, struct error *err)
 {
 	if (cmd_parse_word(command, argc, argv, word, err))
 		return -1;
-	if (!*word)
-		return error_usage(err, "%s is missing: coppice %s %s %s", what, command->object,
-				   command->verb ? command->verb : "", command->args);
+	return require(command, what, *word, err);
+}
+
+struct word_and_flag {
+	const char **word;
+	bool *flag;
+};
+
+static int word_or_flag(int key, char *arg, void *data, struct error *err)
+{
+	struct word_and_flag *both = data;
+
+	if (key == ARGP_KEY_ARG)
+		return only_word(key, arg, both->word, err);
+	*both->flag = true;
 	return 0;
+}
+
+int cmd_parse_one_flag(const struct command *command, int argc, char **argv, const char *what,
+		       const char **word, bool *flag, struct error *err)
+{
+	struct word_and_flag both = { word, flag };
+
+	*word = NULL;
+	*flag = false;
+	if (cmd_parse(command, argc, argv, word_or_flag, &both, err))
+		return -1;
+	return require(command, what, *word, err);
 }
