@@ -3,6 +3,7 @@
 # make demo       the demo, in a guest
 # make check      all tests on all kernels; TESTS=PATTERN KERNELS="native 6.1 6.12 7.2 debug"
 # make bench      the benchmarks, in a guest, and of overrides on this machine
+# make fuzz       what comes from outside, changed at random, for SECONDS each
 # make lint       what tools can say of the module's sources
 # make install    into DESTDIR, below PREFIX
 # make packages   Debian packages, in build/packages/
@@ -52,6 +53,11 @@ check: deps
 	$(MAKE) -j$(shell nproc) all
 	selftests/harness --tests '$(TESTS)' --kernels $(KERNELS)
 
+SECONDS ?= 60
+fuzz: deps
+	$(MAKE) -j$(shell nproc) all
+	selftests/fuzz/fuzz_test $(SECONDS)
+
 lint: deps
 	selftests/lint/lint_test
 
@@ -78,4 +84,4 @@ packages: deps
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all deps module bpf ctl selftests check lint demo bench install packages clean $(areas:%=selftests/%)
+.PHONY: all deps module bpf ctl selftests check fuzz lint demo bench install packages clean $(areas:%=selftests/%)

@@ -8,6 +8,7 @@
  */
 #include <linux/anon_inodes.h>
 #include <linux/capability.h>
+#include <linux/compat.h>
 #include <linux/fs.h>
 #include <linux/highmem.h>
 #include <linux/miscdevice.h>
@@ -282,17 +283,31 @@ static long group_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	}
 }
 
+/* A 32-bit process may hold a descriptor, and is told why it can't enter. */
+static long group_compat_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	if (cmd != COPPICE_IOC_ENTER)
+		return -ENOTTY;
+	return group_enter(file->private_data, compat_ptr(arg));
+}
+
 static const struct file_operations group_fops = {
 	.owner = THIS_MODULE,
 	.release = group_release_fd,
 	.unlocked_ioctl = group_ioctl,
+	.compat_ioctl = group_compat_ioctl,
 	.llseek = noop_llseek,
 };
 
 static const char long_name[] =
 	"The name is not terminated: use at most 63 bytes";
-static const char no_descriptor[] =
-	"There is no descriptor left: close some or raise the limit (ulimit -n)";
+
+static long refuse_descriptor(const struct coppice_reason *reason, long err)
+{
+	return refuse(reason, err == -ENOMEM ?
+		      "No memory for the descriptor: free memory and try again" :
+		      "There is no descriptor left: close some or raise the limit (ulimit -n)", err);
+}
 
 /* Like anon_inode_getfd(), for a file that also has positions: pread(2), lseek(2). */
 static int install(const char *name, const struct file_operations *fops,
@@ -336,7 +351,7 @@ static long image_create(void __user *arg)
 		coppice_image_abandon(image);
 		coppice_image_put(image);
 	}
-	return fd < 0 ? refuse(&args.reason, no_descriptor, fd) : fd;
+	return fd < 0 ? refuse_descriptor(&args.reason, fd) : fd;
 }
 
 static long open_args(struct coppice_open *args, const void __user *arg)
@@ -366,7 +381,7 @@ static long image_open(void __user *arg)
 	ret = install("[coppice-image]", &image_fops, image, O_RDONLY);
 	if (ret < 0)
 		coppice_image_put(image);
-	return ret < 0 ? refuse(&args.reason, no_descriptor, ret) : ret;
+	return ret < 0 ? refuse_descriptor(&args.reason, ret) : ret;
 }
 
 static long group_open(void __user *arg)
@@ -385,7 +400,7 @@ static long group_open(void __user *arg)
 	ret = install("[coppice-group]", &group_fops, group, O_RDWR);
 	if (ret < 0)
 		coppice_group_put(group);
-	return ret < 0 ? refuse(&args.reason, no_descriptor, ret) : ret;
+	return ret < 0 ? refuse_descriptor(&args.reason, ret) : ret;
 }
 
 /* All three calls' arguments begin with the reason. */

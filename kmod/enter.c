@@ -84,8 +84,9 @@ static const char *call_refusal(const struct coppice_image *image,
 		return "The call has unknown flags: use COPPICE_ENTER_NO_PREMAP or none";
 	if (enter->pad)
 		return "The padding is not zero: set it to 0";
-	if (enter->cookie >= TASK_SIZE || enter->reset_cookie >= TASK_SIZE)
-		return "The cookie is not a user address: give one below the end of user memory";
+	/* ioctl(2) returns an int, whatever the kernel's own functions do. */
+	if (enter->cookie > INT_MAX || enter->reset_cookie > INT_MAX)
+		return "The cookie does not fit into the result of a call: give an address below 2 GiB (MAP_32BIT)";
 	return ranges_refusal(image, enter->keep, enter->nr_keep) ?:
 	       ranges_refusal(image, enter->home, enter->nr_home);
 }

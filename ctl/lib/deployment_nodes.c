@@ -254,9 +254,10 @@ static mode_t most(const struct deployment_node *node)
 
 static int check_entries(const struct acl *acl, mode_t most)
 {
-	const struct acl_entry *entry;
+	size_t i;
 
-	for (entry = acl->entries; entry < acl->entries + acl->nr; entry++) {
+	for (i = 0; i < acl->nr; i++) {
+		const struct acl_entry *entry = &acl->entries[i];
 		unsigned int allowed = most >> 3 & 7;
 
 		if (entry->tag == ACL_TAG_OWNER)

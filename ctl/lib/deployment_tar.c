@@ -29,12 +29,15 @@ static int tag_of(enum acl_tag tag)
 
 static void add_acl(struct archive_entry *entry, int type, const struct acl *acl)
 {
-	const struct acl_entry *one;
+	size_t i;
 
-	for (one = acl->entries; one < acl->entries + acl->nr; one++)
+	for (i = 0; i < acl->nr; i++) {
+		const struct acl_entry *one = &acl->entries[i];
+
 		archive_entry_acl_add_entry(entry, type, one->permissions, tag_of(one->tag),
 					    one->tag & (ACL_TAG_USER | ACL_TAG_GROUP) ?
 					    (int)one->id : -1, NULL);
+	}
 }
 
 /*

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
@@ -19,10 +20,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/coppice_dev.h>
+
 #include "../lib/harness.h"
 
 #include "actor.h"
 #include "lib/adopt.h"
+#include "lib/device.h"
 #include "stage.h"
 
 const struct role roles[] = { {} };
@@ -487,7 +491,7 @@ TEST_F_TIMEOUT(adopt, other_mappings_are_refused, SLOW)
 		   "no mapping of a file");
 	map = map_copy(PROT_READ, MAP_PRIVATE);
 	ASSERT_EQ(0, mlock(map, PAGE * ACTOR_PAGES));
-	refuse_map(_metadata, self, map, "locked");
+	refuse_map(_metadata, self, map, "mapping is locked, sealed");
 	EXPECT_EQ(0, stage_tasks(SELF));
 }
 
@@ -525,11 +529,11 @@ TEST_F_TIMEOUT(adopt, ranges_that_make_no_sense_are_refused, SLOW)
 
 	populate(map);
 #define EXPECT_BAD(words, change) do { bad = good; bad.change; EXPECT_REFUSED(EINVAL, words, &bad); } while (0)
-	EXPECT_BAD("empty or not page-aligned", length = 0);
-	EXPECT_BAD("empty or not page-aligned", length = 100);
-	EXPECT_BAD("empty or not page-aligned", address += 8);
-	EXPECT_BAD("kernel's addresses", address = 0xffffffff81000000);
-	EXPECT_BAD("kernel's addresses", length = ~0UL << 12);
+	EXPECT_BAD("range is empty or not page-aligned", length = 0);
+	EXPECT_BAD("range is empty or not page-aligned", length = 100);
+	EXPECT_BAD("range is empty or not page-aligned", address += 8);
+	EXPECT_BAD("The range reaches into the kernel", address = 0xffffffff81000000);
+	EXPECT_BAD("The range reaches into the kernel", length = ~0UL << 12);
 	EXPECT_BAD("in a segment", image_address += 8);
 	EXPECT_BAD("in a segment", image_address = 0);
 	EXPECT_BAD("in a segment", image_address = ~0UL << 12);
@@ -628,10 +632,22 @@ TEST_F_TIMEOUT(adopt, who_may_not_control_may_not_adopt, SLOW)
 
 TEST_F_TIMEOUT(adopt, nobody_enters_a_library, SLOW)
 {
+	char sentence[200] = "";
+	struct coppice_enter enter = {
+		.reason = { (uintptr_t)sentence, sizeof(sentence), 0 },
+	};
 	struct launch launch = {};
+	int group;
 
 	EXPECT_EQ(-1, backend_kernel.launch_open(GROUP, &launch, &self->err));
 	EXPECT_NE(NULL, strstr(self->err.text, "image of libraries"));
+	/* Nor by the module's own interface. */
+	group = device_open_group(SELF, &self->err);
+	ASSERT_GE(group, 0) { TH_LOG("%s", self->err.text); }
+	EXPECT_EQ(-1, ioctl(group, COPPICE_IOC_ENTER, &enter));
+	EXPECT_EQ(ENOEXEC, errno);
+	EXPECT_NE(NULL, strstr(sentence, "made of libraries and has no entry"));
+	close(group);
 }
 
 TEST_F_TIMEOUT(adopt, templates_are_no_libraries, SLOW)

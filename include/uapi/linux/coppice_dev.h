@@ -171,7 +171,7 @@ struct coppice_range {
  * @keep: ranges of the caller that stay mapped (the arguments, vDSO and vvar);
  *	no image segment may overlap them
  * @cookie: address handed to the image's entry in the register of a system
- *	call's result
+ *	call's result, so below 2 GiB
  * @nr_home: ranges in @home; 0: the task can't be reset
  * @pad: must be 0
  * @home: where that which was kept lies once the task has resumed: what a reset

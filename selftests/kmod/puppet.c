@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Tasks that do as they are told; see puppet.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fault.h"
+#include "lib/backend.h"
+#include "puppet.h"
+
+#define PAGE 4096UL
+#define INSIDE static inline __attribute__((always_inline))
+
+/*
+ * The puppet: copied from the section "puppet" into its image, so position-independent
+ * and without a call to anything else. An entry finds its cookie in the result's register.
+ */
+extern const char __start_puppet[], __stop_puppet[], puppet_entry[];
+void puppet_play(struct puppet *puppet);
+
+asm(".pushsection puppet,\"ax\",@progbits\n"
+    ".globl puppet_entry\n"
+    "puppet_entry:\n"
+    "	mov %rax, %rdi\n"
+    "	xor %ebp, %ebp\n"
+    "	call puppet_play\n"
+    ".popsection\n");
+
+INSIDE long call(long nr, long a, long b, long c, long d)
+{
+	register long r10 asm("r10") = d;
+	register long r8 asm("r8") = -1;
+	register long r9 asm("r9") = 0;
+	long ret;
+
+	asm volatile("syscall" : "=a"(ret)
+		     : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+		     : "rcx", "r11", "memory");
+	return ret;
+}
+
+/* A thread has no stack: all it does is wait. */
+INSIDE long have_thread(void)
+{
+	long flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
+	register long r10 asm("r10") = 0;
+	long ret;
+
+	asm volatile("syscall\n"
+		     "	test %%eax, %%eax\n"
+		     "	jnz 2f\n"
+		     "1:	mov %[pause], %%eax\n"
+		     "	syscall\n"
+		     "	jmp 1b\n"
+		     "2:\n"
+		     : "=a"(ret)
+		     : "a"(SYS_clone), "D"(flags), "S"(PUPPET_FRESH + PAGE), "d"(0), "r"(r10),
+		       [pause] "i"(SYS_pause)
+		     : "rcx", "r11", "memory");
+	return ret;
+}
+
+INSIDE void write_pages(int step)
+{
+	volatile char *data = (volatile char *)PUPPET_DATA;
+	int i;
+
+	for (i = 0; i < PUPPET_PAGES; i += step)
+		data[i * PAGE] = data[i * PAGE];
+}
+
+/* A private copy that differs, memory that is new, and holes. */
+INSIDE long mess(void)
+{
+	*(volatile char *)(PUPPET_DATA + PAGE + 1) = 0x11;
+	*(volatile char *)(PUPPET_FRESH + PAGE) = 0x11;
+	call(SYS_mmap, 0, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
+	call(SYS_mprotect, PUPPET_DATA + 2 * PAGE, PAGE, PROT_READ, 0);
+	return call(SYS_munmap, PUPPET_DATA + 9 * PAGE, 2 * PAGE, 0, 0);
+}
+
+INSIDE long reset(struct puppet *puppet)
+{
+	return call(SYS_ioctl, puppet->group, COPPICE_IOC_RESET, (long)&puppet->reset, 0);
+}
+
+INSIDE long fork_child(struct puppet *puppet, long flags, bool resets)
+{
+	long pid = call(SYS_clone, flags | SIGCHLD, 0, 0, 0);
+
+	if (!pid) {
+		if (resets)
+			puppet->result = reset(puppet);
+		call(SYS_exit, 0, 0, 0, 0);
+	}
+	if (pid > 0)
+		call(SYS_wait4, pid, 0, 0, 0);
+	return resets && pid > 0 ? puppet->result : pid;
+}
+
+INSIDE long obey(struct puppet *puppet)
+{
+	int command = puppet->command;
+
+	if (command == PUPPET_EXIT)
+		call(SYS_exit_group, 0, 0, 0, 0);
+	if (command == PUPPET_READY)
+		return call(SYS_ioctl, puppet->group, COPPICE_IOC_READY, 0, 0);
+	if (command == PUPPET_RESHARE)
+		return call(SYS_ioctl, puppet->group, COPPICE_IOC_RESHARE,
+			    (long)&puppet->reshare, 0);
+	if (command == PUPPET_RESET)
+		return reset(puppet);
+	if (command == PUPPET_TOUCH)
+		write_pages(2);
+	if (command == PUPPET_MESS) {
+		write_pages(1);
+		return mess();
+	}
+	if (command == PUPPET_FORK)
+		return fork_child(puppet, 0, false);
+	if (command == PUPPET_VFORK_RESET)
+		return fork_child(puppet, CLONE_VM | CLONE_VFORK, true);
+	if (command == PUPPET_THREAD)
+		return have_thread();
+	if (command == PUPPET_PAUSE)
+		return call(SYS_pause, 0, 0, 0, 0);
+	return 0;
+}
+
+__attribute__((section("puppet"), used, noreturn, noinline))
+void puppet_play(struct puppet *puppet)
+{
+	puppet->starts++;
+	for (;;) {
+		call(SYS_kill, call(SYS_getpid, 0, 0, 0, 0), SIGSTOP, 0, 0);
+		puppet->result = obey(puppet);
+	}
+}
+
+/*
+ * The master.
+ */
+
+int puppet_set(const char *name, struct error *err)
+{
+	static char content[PUPPET_PAGES * PAGE], code[PAGE];
+	struct image_segment segments[] = {
+		{ .start = PUPPET_CODE, .len = PAGE, .prot = PROT_READ | PROT_EXEC, .data = code },
+		{ .start = PUPPET_DATA, .len = sizeof(content), .prot = PROT_READ | PROT_WRITE,
+		  .data = content },
+		{ .start = PUPPET_FRESH, .len = sizeof(content), .prot = PROT_READ | PROT_WRITE },
+	};
+	struct image image = {
+		.entry = PUPPET_CODE + (puppet_entry - __start_puppet),
+		.stack = PUPPET_FRESH + sizeof(content),
+		.segments = segments, .nr_segments = 3,
+	};
+	struct group_info group = {};
+	int i;
+
+	if (__stop_puppet - __start_puppet > (ptrdiff_t)PAGE)
+		return error_set(err, E2BIG, "a puppet is larger than a page");
+	memcpy(code, __start_puppet, __stop_puppet - __start_puppet);
+	for (i = 0; i < PUPPET_PAGES; i++)
+		memset(content + i * PAGE, i + 1, PAGE);
+	snprintf(group.name, sizeof(group.name), "%s", name);
+	snprintf(group.image, sizeof(group.image), "%s", name);
+	return backend_kernel.image_load(name, 0, &image, err) ?:
+	       backend_kernel.group_add(&group, err);
+}
+
+struct puppet *puppet_new(void)
+{
+	void *puppet = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+
+	return puppet == MAP_FAILED ? NULL : puppet;
+}
+
+static struct coppice_reason reason(struct puppet *puppet)
+{
+	return (struct coppice_reason) { (uintptr_t)puppet->sentence, sizeof(puppet->sentence), 0 };
+}
+
+void puppet_unregister_rseq(void)
+{
+	extern const ptrdiff_t __rseq_offset;
+
+	syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, 32, 1, 0x53053053);
+}
+
+static void enter(struct puppet *puppet)
+{
+	struct coppice_range box = { (uintptr_t)puppet, PAGE };
+	struct coppice_enter args = {
+		.reason = reason(puppet),
+		.nr_keep = 1, .keep = { box },
+		.nr_home = !puppet->homeless, .home = { box },
+		.cookie = box.start, .reset_cookie = box.start,
+	};
+	int fault = puppet->nth ? fault_open(getpid()) : -1;
+
+	puppet_unregister_rseq();
+	if (puppet->nth)
+		fault_arm(fault, puppet->nth);
+	puppet->result = ioctl(puppet->group, COPPICE_IOC_ENTER, &args) < 0 ? -errno : 0;
+	if (puppet->nth)
+		puppet->left = fault_disarm(fault);
+	_exit(PUPPET_REFUSED);
+}
+
+bool puppet_stops(struct puppet *puppet)
+{
+	siginfo_t info;
+
+	if (waitid(P_PID, puppet->pid, &info, WEXITED | WSTOPPED | WNOWAIT))
+		return false;
+	if (info.si_code != CLD_STOPPED)
+		return false;
+	waitid(P_PID, puppet->pid, &info, WSTOPPED);
+	return true;
+}
+
+bool puppet_start(struct puppet *puppet, int group)
+{
+	pid_t pid;
+
+	puppet->group = group;
+	puppet->starts = 0;
+	puppet->result = 0;
+	puppet->sentence[0] = '\0';
+	puppet->reshare.reason = puppet->reset.reason = reason(puppet);
+	pid = fork();
+	if (!pid)
+		enter(puppet);
+	puppet->pid = pid;
+	return puppet_stops(puppet);
+}
+
+void puppet_let(struct puppet *puppet, enum puppet_command command)
+{
+	puppet->sentence[0] = '\0';
+	puppet->result = 0;
+	puppet->command = command;
+	kill(puppet->pid, SIGCONT);
+}
+
+bool puppet_do(struct puppet *puppet, enum puppet_command command)
+{
+	puppet_let(puppet, command);
+	return puppet_stops(puppet);
+}
+
+int puppet_reap(struct puppet *puppet)
+{
+	int status;
+
+	if (waitpid(puppet->pid, &status, 0) != puppet->pid)
+		return -1;
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int puppet_end(struct puppet *puppet)
+{
+	puppet_let(puppet, PUPPET_EXIT);
+	return puppet_reap(puppet);
+}
