@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* coppice top: groups or tasks by what they take, live on a terminal. */
+/* coppice top: groups, tasks or functions by what they take, live on a terminal. */
 #include <errno.h>
 #include <ncurses.h>
 #include <stdlib.h>
@@ -7,13 +7,16 @@
 
 #include "cmd.h"
 #include "describe.h"
+#include "function.h"
 #include "lib/cleanup.h"
 #include "lib/name.h"
 
-enum { OPTION_SORT = 256, OPTION_TASKS, OPTION_ONCE, OPTION_INTERVAL };
+enum { OPTION_SORT = 256, OPTION_TASKS, OPTION_FUNCTIONS, OPTION_ONCE, OPTION_INTERVAL };
 
 static const struct argp_option options[] = {
 	{ .name = "tasks", .key = OPTION_TASKS, .doc = "show tasks instead of groups" },
+	{ .name = "functions", .key = OPTION_FUNCTIONS,
+	  .doc = "show functions instead of groups, with what the group of each takes" },
 	{ .name = "sort", .key = OPTION_SORT, .arg = "KEY",
 	  .doc = "sort by this key, the greatest first (default: private_bytes)" },
 	{ .name = "interval", .key = OPTION_INTERVAL, .arg = "SECONDS",
@@ -22,7 +25,7 @@ static const struct argp_option options[] = {
 	{}
 };
 
-/* Titles and keys are the same for both where they mean the same. */
+/* Titles and keys are the same for all where they mean the same. */
 #define USAGE_COLUMNS \
 	{ "shared_bytes", "SHARED", COLUMN_BYTES }, \
 	{ "private_bytes", "PRIVATE", COLUMN_BYTES }, \
@@ -49,17 +52,40 @@ static const struct column task_columns[] = {
 	{}
 };
 
+static const struct column function_columns[] = {
+	{ "name", "FUNCTION", COLUMN_TEXT },
+	{ "group", "GROUP", COLUMN_TEXT },
+	{ "runtime", "RUNTIME", COLUMN_TEXT },
+	{ "priority", "PRIORITY", COLUMN_NUMBER },
+	{ "tasks", "TASKS", COLUMN_NUMBER },
+	USAGE_COLUMNS,
+	{ "saved_bytes", "SAVED", COLUMN_BYTES },
+	{}
+};
+
+enum subject { GROUPS, TASKS, FUNCTIONS, NR_SUBJECTS };
+
+static const struct {
+	const char *name;
+	const struct column *columns;
+} subjects[] = {
+	[GROUPS] = { "groups", group_columns },
+	[TASKS] = { "tasks", task_columns },
+	[FUNCTIONS] = { "functions", function_columns },
+};
+
 struct top {
 	struct context *ctx;
 	const char *group;	/* NULL: all */
 	const char *sort;
-	bool tasks, once;
+	enum subject subject;
+	bool once;
 	uint64_t interval;
 };
 
 static const struct column *columns_of(const struct top *top)
 {
-	return top->tasks ? task_columns : group_columns;
+	return subjects[top->subject].columns;
 }
 
 static int option(int key, char *arg, void *data, struct error *err)
@@ -71,7 +97,10 @@ static int option(int key, char *arg, void *data, struct error *err)
 		top->sort = arg;
 		return 0;
 	case OPTION_TASKS:
-		top->tasks = true;
+		top->subject = TASKS;
+		return 0;
+	case OPTION_FUNCTIONS:
+		top->subject = FUNCTIONS;
 		return 0;
 	case OPTION_ONCE:
 		top->once = true;
@@ -126,6 +155,27 @@ static int add_task(const struct task_info *info, void *data)
 	return row ? json_array_append_new(to->rows, row) : -1;
 }
 
+/* A group that is not there has nothing. */
+static int add_function(const struct function *function, void *data)
+{
+	const struct collection *to = data;
+	const struct backend *backend = to->top->ctx->backend;
+	json_t *row = function_row(to->top->ctx, function), *usage = NULL;
+	const char *name = json_string_value(json_object_get(row, "group"));
+	struct group_info group;
+	struct error ignored;
+
+	if (!row || (to->top->group && strcmp(to->top->group, name))) {
+		json_decref(row);
+		return 0;
+	}
+	if (!backend->group_get(name, &group, &ignored))
+		usage = describe_group_usage(to->top->ctx, &group, &ignored);
+	json_object_update_missing(row, usage);
+	json_decref(usage);
+	return json_array_append_new(to->rows, row);
+}
+
 /* qsort() hands nothing through. */
 static const char *sort_key;
 
@@ -156,14 +206,22 @@ static json_t *sorted(const json_t *rows, const char *key)
 	return result;
 }
 
+static int collect_of(const struct top *top, struct collection *to, struct error *err)
+{
+	const struct backend *backend = top->ctx->backend;
+
+	if (top->subject == FUNCTIONS)
+		return function_each(add_function, to, err);
+	return top->subject == TASKS ? backend->task_each(top->group, add_task, to, err) :
+				       backend->group_each(add_group, to, err);
+}
+
 static json_t *collect(const struct top *top, struct error *err)
 {
 	autojson json_t *rows = json_array();
 	struct collection to = { top, rows, err };
-	const struct backend *backend = top->ctx->backend;
 
-	if (top->tasks ? backend->task_each(top->group, add_task, &to, err) :
-			 backend->group_each(add_group, &to, err))
+	if (collect_of(top, &to, err))
 		return NULL;
 	return sorted(rows, top->sort);
 }
@@ -186,8 +244,8 @@ static void draw(const struct top *top, const json_t *rows)
 	output_table(file, false, rows, columns);
 	fclose(file);
 	erase();
-	mvprintw(0, 0, "coppice top: %zu %s by %s   < > sort   t groups/tasks   q end",
-		 json_array_size(rows), top->tasks ? "tasks" : "groups",
+	mvprintw(0, 0, "coppice top: %zu %s by %s   < > sort   t groups/tasks/functions   q end",
+		 json_array_size(rows), subjects[top->subject].name,
 		 columns[sort_column(top)].title);
 	rest = text;
 	while ((line = strsep(&rest, "\n")) && y < LINES) {
@@ -206,13 +264,13 @@ static bool press(struct top *top, int key)
 	int at = sort_column(top);
 
 	if (key == 't')
-		top->tasks = !top->tasks;
+		top->subject = (top->subject + 1) % NR_SUBJECTS;
 	columns = columns_of(top);
 	if (key == '>' && columns[at + 1].key)
 		top->sort = columns[at + 1].key;
 	if (key == '<' && at > 0)
 		top->sort = columns[at - 1].key;
-	/* Not all columns are of both. */
+	/* Not all columns are of all. */
 	if (sort_column(top) < 0)
 		top->sort = "private_bytes";
 	return key != 'q';
@@ -263,12 +321,13 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 
 const struct command cmd_top = {
 	.object = "top",
-	.args = "[GROUP] [--tasks] [--sort KEY] [--interval SECONDS] [--once]",
-	.summary = "Show what groups or tasks take, live",
+	.args = "[GROUP] [--tasks] [--functions] [--sort KEY] [--interval SECONDS] [--once]",
+	.summary = "Show what groups, tasks or functions take, live",
 	.help = "SHARED are pages of the image that are mapped, PRIVATE what is the tasks' alone: COPIED "
 		"in place of the image's pages, OWN otherwise, and page TABLES. SAVED is what sharing "
 		"spares the hub: SHARED less the image. Keys: < and > choose the column to sort by, t "
-		"switches between groups and tasks, q ends.",
+		"switches between groups, tasks and functions, q ends. Of functions the memory is that of all tasks "
+		"of their group.",
 	.options = options,
 	.needs_backend = true,
 	.run = run,
