@@ -388,6 +388,7 @@ static void set_common(struct transfer *transfer)
 	curl.easy_setopt(easy, CURLOPT_WRITEFUNCTION, take);
 	curl.easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
 	curl.easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl.easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl.easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	/* On a connection that has just died the library would send it a second time by itself. */
