@@ -430,7 +430,8 @@ static int to_hub(struct transfer *transfer, struct error *err)
 	curl.easy_setopt(transfer->easy, CURLOPT_SSLCERT, coordinator->settings.certificate);
 	curl.easy_setopt(transfer->easy, CURLOPT_SSLKEY, coordinator->settings.key);
 	curl.easy_setopt(transfer->easy, CURLOPT_CAINFO, coordinator->settings.ca);
-	/* A proxy of the environment is not for hubs. */
+	/* Whom the web's authorities vouch for is no hub. Nor is a proxy of the environment for hubs. */
+	curl.easy_setopt(transfer->easy, CURLOPT_CAPATH, NULL);
 	curl.easy_setopt(transfer->easy, CURLOPT_PROXY, "");
 	return 0;
 }
