@@ -8,11 +8,15 @@
 #define SOCKET		RUN_DIRECTORY "/serve.sock"
 #define PORT		3001
 #define SECONDS_MAX	86400
+#define HOPS_MAX	8
+#define FORWARDS_MAX	1000
+#define LOAD_MAX	100000
 #define RESERVE		(64ULL << 20)
 
 enum {
 	OPTION_SOCKET = 256, OPTION_PORT, OPTION_WAIT, OPTION_RETRY, OPTION_IDLE, OPTION_RESERVE,
-	OPTION_ANY_USER, OPTION_LISTEN, OPTION_CERTIFICATE, OPTION_KEY, OPTION_CA,
+	OPTION_ANY_USER, OPTION_LISTEN, OPTION_CERTIFICATE, OPTION_KEY, OPTION_CA, OPTION_HOPS,
+	OPTION_FORWARDS, OPTION_LOAD,
 };
 
 static const struct argp_option options[] = {
@@ -38,27 +42,29 @@ static const struct argp_option options[] = {
 	  .doc = "its private key, in PEM" },
 	{ .name = "ca", .key = OPTION_CA, .arg = "FILE",
 	  .doc = "the authority that signs certificates of devices and hubs, in PEM" },
+	{ .name = "hops", .key = OPTION_HOPS, .arg = "N",
+	  .doc = "forward no request that as many hubs have had (default: 3; 0: forward nothing)" },
+	{ .name = "forwards", .key = OPTION_FORWARDS, .arg = "N",
+	  .doc = "have as many requests under way to others at a time (default: 16)" },
+	{ .name = "load", .key = OPTION_LOAD, .arg = "PERCENT",
+	  .doc = "start no task while the last minute's load is above this share of all processors (default: 0, at any load)" },
 	{}
 };
 
-static int seconds(const char *what, const char *arg, unsigned int *to, struct error *err)
+static int number(const char *what, const char *arg, uint64_t max, unsigned int *to,
+		  struct error *err)
 {
 	uint64_t value;
 
-	if (number_parse(what, arg, SECONDS_MAX, &value, err))
+	if (number_parse(what, arg, max, &value, err))
 		return -1;
 	*to = value;
 	return 0;
 }
 
-static int parse_port(const char *arg, struct settings *settings, struct error *err)
+static int seconds(const char *what, const char *arg, unsigned int *to, struct error *err)
 {
-	uint64_t value;
-
-	if (number_parse("a port", arg, 65535, &value, err))
-		return -1;
-	settings->port = value;
-	return 0;
+	return number(what, arg, SECONDS_MAX, to, err);
 }
 
 static int option(int key, char *arg, void *data, struct error *err)
@@ -70,7 +76,7 @@ static int option(int key, char *arg, void *data, struct error *err)
 		settings->socket = arg;
 		return 0;
 	case OPTION_PORT:
-		return parse_port(arg, settings, err);
+		return number("a port", arg, 65535, &settings->port, err);
 	case OPTION_WAIT:
 		return seconds("a number of seconds", arg, &settings->wait_s, err);
 	case OPTION_RETRY:
@@ -94,6 +100,12 @@ static int option(int key, char *arg, void *data, struct error *err)
 	case OPTION_CA:
 		settings->ca = arg;
 		return 0;
+	case OPTION_HOPS:
+		return number("a number of hubs", arg, HOPS_MAX, &settings->hops, err);
+	case OPTION_FORWARDS:
+		return number("a number of requests", arg, FORWARDS_MAX, &settings->forwards, err);
+	case OPTION_LOAD:
+		return number("a load in percent", arg, LOAD_MAX, &settings->load, err);
 	}
 	return error_usage(err, "serve takes no '%.80s', options only", arg);
 }
@@ -112,7 +124,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
 	struct settings settings = {
 		.socket = SOCKET, .port = PORT, .wait_s = 10, .retry_s = 60, .idle_s = 600,
-		.reserve = RESERVE,
+		.reserve = RESERVE, .hops = 3, .forwards = 16,
 	};
 
 	if (cmd_parse(&cmd_serve, argc, argv, option, &settings, err) || check(&settings, err))
@@ -123,7 +135,8 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 const struct command cmd_serve = {
 	.object = "serve",
 	.args = "[--socket PATH] [--port N] [--wait SECONDS] [--retry SECONDS] [--idle SECONDS] "
-		"[--reserve BYTES] [--any-user] [--listen ADDRESS:PORT] [--certificate FILE] [--key FILE] [--ca FILE]",
+		"[--reserve BYTES] [--any-user] [--listen ADDRESS:PORT] [--certificate FILE] [--key FILE] [--ca FILE] "
+		"[--hops N] [--forwards N] [--load PERCENT]",
 	.summary = "Take requests and have tasks of functions answer them",
 	.help = "Serves the Lambda Invoke API to clients of this hub and, with --listen, to devices, and the Runtime API to tasks. "
 		"Runs in the foreground; SIGTERM has it answer what it has and end. See coppice-serve(8).",

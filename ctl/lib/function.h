@@ -85,6 +85,7 @@ struct function {
 	struct function_trigger *triggers;
 	size_t nr_triggers;
 	char *forward_hub, *forward_cloud;	/* where to, when the hub is full: at most one */
+	bool forward_queue;		/* what is not taken there either waits here */
 
 	/* Of what is deployed; also by function_digest() and with FUNCTION_IMAGE else. */
 	char digest[FUNCTION_DIGEST_SIZE];	/* of code, runtime and what the image is made by */

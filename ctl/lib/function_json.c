@@ -57,8 +57,9 @@ static void add_optional(json_t *object, const struct function *function)
 		json_object_set_new(object, "checkpoint_on_stdin", json_true());
 	if (function->forward_hub || function->forward_cloud)
 		json_object_set_new(object, "forward",
-				    json_pack("{s:s*, s:s*}", "hub", function->forward_hub,
-					      "cloud", function->forward_cloud));
+				    json_pack("{s:s*, s:s*, s:b}", "hub", function->forward_hub,
+					      "cloud", function->forward_cloud,
+					      "queue", function->forward_queue));
 }
 
 json_t *function_json(const struct function *function)

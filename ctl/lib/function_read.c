@@ -272,6 +272,8 @@ static int read_forward(const json_t *value, const char *key, void *data, struct
 		  .offset = offsetof(struct function, forward_hub) },
 		{ .key = "cloud", .kind = FIELD_TEXT,
 		  .offset = offsetof(struct function, forward_cloud) },
+		{ .key = "queue", .kind = FIELD_BOOL,
+		  .offset = offsetof(struct function, forward_queue) },
 		{}
 	};
 	const struct function *function = data;

@@ -341,6 +341,7 @@ int coordinator_run(const struct backend *backend, const struct settings *settin
 		return -1;
 	TAILQ_INIT(&coordinator.pools);
 	TAILQ_INIT(&coordinator.waiting);
+	forwarder_open(&coordinator.forwarder, &coordinator);
 	if (open_all(&coordinator, &ending, err))
 		return -1;
 	log_event(LOG_NOTICE, "ready", "backend", backend->name, NULL);
@@ -350,6 +351,7 @@ int coordinator_run(const struct backend *backend, const struct settings *settin
 	http_close(&coordinator.http);
 	if (settings->listen)
 		http_close(&coordinator.secure);
+	forwarder_close(&coordinator.forwarder);
 	tls_close(&coordinator.tls);
 	admission_close(&coordinator.admission);
 	pool_free_all(&coordinator);

@@ -9,6 +9,7 @@
  *	request		what is asked for
  *	pool		a deployed function: its tasks, what it has measured, its log
  *	waiting		requests of all functions that wait for a task, in order
+ *	forward, curl	requests that go to another hub or to the cloud
  *	task		one process that handles events one after the other
  *	queue		asynchronous requests on disk
  */
@@ -16,6 +17,7 @@
 #define COPPICE_COORDINATOR_H
 
 #include "admission.h"
+#include "forward.h"
 #include "http.h"
 #include "lib/backend.h"
 #include "loop.h"
@@ -33,6 +35,9 @@ struct settings {
 	unsigned int idle_s;	/* until an idle task is ended */
 	uint64_t reserve;	/* bytes of the hub's memory that stay available */
 	bool any_user;		/* may invoke */
+	unsigned int hops;	/* hubs at most that a request comes through */
+	unsigned int forwards;	/* requests under way to others at a time */
+	unsigned int load;	/* percent of the processors; 0: any */
 	const char *listen;	/* ADDRESS:PORT for devices and hubs, by TLS; or NULL */
 	const char *certificate, *key, *ca;	/* files, or all NULL */
 };
@@ -44,6 +49,7 @@ struct coordinator {
 	struct http http, secure;	/* secure: open if there is a certificate */
 	struct tls tls;
 	struct admission admission;
+	struct forwarder forwarder;
 	struct listener listeners[COORDINATOR_LISTENERS];
 	unsigned int nr_listeners;
 	TAILQ_HEAD(pools, pool) pools;

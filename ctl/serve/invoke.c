@@ -208,6 +208,24 @@ static struct request *take_request(struct exchange *exchange)
 	return request;
 }
 
+/* Whoever sent them: what they say can only make that a request is forwarded less, or waits less. */
+static bool take_way(const struct exchange *exchange, struct request *request)
+{
+	const char *hops = exchange_header(exchange, HEADER_HOPS);
+	const char *wait = exchange_header(exchange, HEADER_WAIT);
+	unsigned long ms = wait ? strtoul(wait, NULL, 10) : 0;
+
+	if (wait)
+		request->wait_ns = (ms && ms < 86400000 ? ms : 1) * NS_PER_MS;
+	if (!hops)
+		return true;
+	if (strlen(hops) >= sizeof(request->hops) ||
+	    strspn(hops, "0123456789abcdef,") != strlen(hops))
+		return false;
+	strcpy(request->hops, hops);
+	return true;
+}
+
 static void invoke_now(struct exchange *exchange, struct pool *pool, struct request *request)
 {
 	request->ended = ended;
@@ -273,13 +291,18 @@ static void invoke(struct exchange *exchange, char *name)
 		return;
 	}
 	request = take_request(exchange);
-	if (!request)
+	if (!request) {
 		reply_error(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, "ServiceUnavailableException",
 			    "the hub has no memory left");
-	else if (later)
+	} else if (!take_way(exchange, request)) {
+		reply_error(exchange, MHD_HTTP_BAD_REQUEST, "InvalidParameterValueException",
+			    HEADER_HOPS " is a list of hubs' ids, which it is not: leave it to hubs");
+		request_free(request);
+	} else if (later) {
 		invoke_later(exchange, pool, request);
-	else
+	} else {
 		invoke_now(exchange, pool, request);
+	}
 }
 
 /* The name in the path, cut out in place; NULL if it is another path. */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The hub's memory. */
+/* The hub's memory and processors. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -38,4 +39,12 @@ uint64_t memory_available(void)
 		at = now;
 	}
 	return available;
+}
+
+unsigned int processor_load(void)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	double load;
+
+	return processors > 0 && getloadavg(&load, 1) == 1 ? load * 100 / processors : 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The hub's memory. */
+/* The hub's memory and processors. */
 #ifndef COPPICE_MEMORY_H
 #define COPPICE_MEMORY_H
 
@@ -7,5 +7,8 @@
 
 /* Bytes that are available, as of a moment ago. */
 uint64_t memory_available(void);
+
+/* Percent of the processors that was wanted in the last minute; 0 if that can't be known. */
+unsigned int processor_load(void);
 
 #endif /* COPPICE_MEMORY_H */

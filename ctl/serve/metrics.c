@@ -23,6 +23,8 @@ static const struct metric counters[] = {
 	COUNTER(crashes, "Events whose task ended or was ended"),
 	COUNTER(timeouts, "Events that took longer than they may"),
 	COUNTER(throttled, "Requests refused, as too many were before them"),
+	COUNTER(forwarded, "Requests answered by another hub or the cloud"),
+	COUNTER(forward_failures, "Requests forwarded in vain"),
 	COUNTER(cold_starts, "Tasks started"),
 	COUNTER(resets, "Tasks put back to their image"),
 	{ "duration_seconds_total", "counter", "Time that events took", offsetof(struct pool, duration_ns), true },

@@ -175,7 +175,8 @@ void pool_refresh_all(struct coordinator *coordinator)
 		next = TAILQ_NEXT(pool, link);
 		(void)!refresh(pool, &ignored);
 		end_idle_too_long(pool);
-		if (pool->deleted && TAILQ_EMPTY(&pool->tasks) && !pool->nr_waiting && !pool->nr_stored)
+		if (pool->deleted && TAILQ_EMPTY(&pool->tasks) && !pool->nr_waiting && !pool->nr_stored &&
+		    !pool->nr_forwarding)
 			free_pool(pool);
 	}
 }
@@ -239,8 +240,11 @@ struct task *pool_idle(struct pool *pool)
 
 bool pool_may_start(const struct pool *pool)
 {
+	const struct settings *settings = &pool->coordinator->settings;
+
 	return !pool->deleted && pool->nr_tasks < pool->function.max &&
-	       memory_available() >= pool->coordinator->settings.reserve;
+	       memory_available() >= settings->reserve &&
+	       (!settings->load || processor_load() <= settings->load);
 }
 
 /* A command ends with its event. Only the module can put a task back; what is no image's has nothing to be put back to. */
@@ -290,11 +294,10 @@ bool pool_wants_spare(const struct pool *pool)
 
 uint64_t pool_expected_wait(const struct pool *pool)
 {
-	unsigned int max = pool->function.max;
-
-	if (pool->nr_idle > pool->nr_waiting || pool->nr_tasks < max || !max)
+	if (pool->nr_idle > pool->nr_waiting || pool_may_start(pool))
 		return 0;
-	return pool->mean_ns * (pool->nr_waiting + 1) / max;
+	/* Without a task there is nothing to wait for but room. */
+	return pool->nr_tasks ? pool->mean_ns * (pool->nr_waiting + 1) / pool->nr_tasks : UINT64_MAX;
 }
 
 /* The last ones count most. */

@@ -24,12 +24,15 @@ struct pool {
 	unsigned int nr_tasks;	/* those that are not being ended */
 	unsigned int nr_starting, nr_idle, nr_waiting;
 	unsigned int nr_stored;	/* requests of the queue that are handed out */
+	unsigned int nr_forwarding;	/* requests that another hub or the cloud has */
+	uint64_t forward_rest;	/* until when that is not asked */
 	uint64_t last_event;	/* when it was handed out; 0: or no task could be started since */
 	uint64_t mean_ns;	/* of an event; 0: not known yet */
 	struct function_log log;
 	bool deleted;
 	/* counted since the coordinator's start */
 	uint64_t invocations, errors, crashes, timeouts, throttled, cold_starts, resets;
+	uint64_t forwarded, forward_failures;
 	uint64_t duration_ns;
 	TAILQ_ENTRY(pool) link;
 };

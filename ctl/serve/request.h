@@ -7,6 +7,7 @@
 
 #define REQUEST_ID_SIZE		37	/* a UUID, and a zero */
 #define REQUEST_TRACE_SIZE	128
+#define REQUEST_HOPS_SIZE	160
 #define PAYLOAD_MAX		(6UL << 20)
 
 enum outcome_kind {
@@ -40,7 +41,12 @@ struct request {
 	unsigned int priority;
 	uint64_t received;	/* loop_now() */
 	uint64_t begun;		/* 0: it waits */
-	struct timer patience;	/* until when it may wait; not set: for ever */
+	uint64_t wait_ns;	/* that who asked leaves it to wait; 0: as the hub says */
+	uint64_t until;		/* when it has to be begun; 0: at any time */
+	char hops[REQUEST_HOPS_SIZE];	/* hubs that have forwarded it, see forward.h */
+	bool away;		/* it waits to be forwarded, if no task takes it before */
+	bool returned;		/* and was not begun there */
+	struct timer patience;	/* not set: for ever */
 	/* Told once; the request is the callee's to free. */
 	void (*ended)(struct request *request, struct outcome *outcome);
 	void *data;		/* whoever asked */

@@ -31,11 +31,34 @@ static void take_out(struct request *request)
 	loop_cancel(&coordinator->loop, &request->patience);
 }
 
+static uint64_t patience_of(const struct request *request)
+{
+	uint64_t wait = coordinator_of(request)->settings.wait_s * NS_PER_S;
+
+	return request->wait_ns && request->wait_ns < wait ? request->wait_ns : wait;
+}
+
+/* Half of the time has gone: the other hub shall have the rest. */
+static bool goes_away(struct request *request)
+{
+	if (request->away || loop_now() >= request->until || !forward_may(request) ||
+	    forward_rests(request->pool))
+		return false;
+	request->away = true;
+	return true;
+}
+
 static void out_of_patience(struct timer *timer)
 {
 	struct request *request = container_of(timer, struct request, patience);
 	bool starting = request->pool->nr_starting && !request->pool->mean_ns;
 
+	if (loop_now() < request->until) {
+		goes_away(request);
+		coordinator_of(request)->changed = true;
+		loop_at(&coordinator_of(request)->loop, timer, request->until);
+		return;
+	}
 	take_out(request);
 	end_unbegun(request, starting ? OUTCOME_UNAVAILABLE : OUTCOME_THROTTLED,
 		    "no task was free in time");
@@ -57,21 +80,57 @@ static void put_in(struct request *request)
 	request->pool->nr_waiting++;
 }
 
+/* What can't be begun in time is for another hub; of what is full for good nothing is taken. */
+static bool is_refused(struct request *request)
+{
+	const struct pool *pool = request->pool;
+	uint64_t wait = pool_expected_wait(pool);
+
+	if (pool->nr_waiting >= WAITING_MAX)
+		return true;
+	/* It went around because there is no task for it: it is not to wait here a second time. */
+	if (forward_came_back(request))
+		return !pool->nr_idle;
+	if (wait <= patience_of(request) || goes_away(request))
+		return false;
+	/* Without a task it waits for room. */
+	return wait != UINT64_MAX && !pool->function.forward_queue;
+}
+
 void waiting_add(struct pool *pool, struct request *request, bool patient)
 {
 	struct coordinator *coordinator = pool->coordinator;
-	uint64_t wait = coordinator->settings.wait_s * NS_PER_S;
+	uint64_t now = loop_now();
 
 	request->pool = pool;
 	request->priority = pool->function.priority;
 	request->patience.fire = out_of_patience;
-	if (!patient && (pool->nr_waiting >= WAITING_MAX || pool_expected_wait(pool) > wait)) {
-		end_unbegun(request, OUTCOME_THROTTLED, "Rate Exceeded.");
-		return;
+	if (!patient) {
+		request->until = now + patience_of(request);
+		if (is_refused(request)) {
+			end_unbegun(request, OUTCOME_THROTTLED, "Rate Exceeded.");
+			return;
+		}
 	}
 	put_in(request);
 	if (!patient)
-		loop_at(&coordinator->loop, &request->patience, loop_now() + wait);
+		loop_at(&coordinator->loop, &request->patience, now + patience_of(request) / 2);
+	coordinator->changed = true;
+}
+
+void waiting_return(struct request *request, enum outcome_kind kind, const char *reason)
+{
+	struct coordinator *coordinator = coordinator_of(request);
+
+	request->away = false;
+	request->returned = true;
+	if (!request->pool->function.forward_queue || coordinator->draining ||
+	    loop_now() >= request->until) {
+		end_unbegun(request, kind, reason);
+		return;
+	}
+	put_in(request);
+	loop_at(&coordinator->loop, &request->patience, request->until);
 	coordinator->changed = true;
 }
 
@@ -135,12 +194,29 @@ static bool give_one(struct coordinator *coordinator)
 	return false;
 }
 
+/* By priority, as many at a time as may be. Those to come may be given back at once. */
+static bool forward_one(struct coordinator *coordinator)
+{
+	struct request *request;
+
+	if (!forward_has_room(&coordinator->forwarder))
+		return false;
+	TAILQ_FOREACH(request, &coordinator->waiting, link) {
+		if (!request->away)
+			continue;
+		take_out(request);
+		forward_begin(&coordinator->forwarder, request);
+		return true;
+	}
+	return false;
+}
+
 void waiting_dispatch(struct coordinator *coordinator)
 {
 	struct pool *pool;
 
 	coordinator->changed = false;
-	while (give_one(coordinator))
+	while (give_one(coordinator) || forward_one(coordinator))
 		;
 	TAILQ_FOREACH(pool, &coordinator->pools, link)
 		start_for(pool);

@@ -14,6 +14,9 @@ void waiting_add(struct pool *pool, struct request *request, bool patient);
 /* Hand out what can be, and start tasks for the rest. */
 void waiting_dispatch(struct coordinator *coordinator);
 
+/* It was forwarded and not begun there: it waits here, or ends so, as its function says. */
+void waiting_return(struct request *request, enum outcome_kind kind, const char *reason);
+
 /* No task can be started: the oldest request of the pool ends with this reason. */
 void waiting_fail(struct pool *pool, const char *reason);
 /* All of them. */

@@ -4,7 +4,6 @@ import ctypes
 import http.client
 import json
 import os
-import signal
 import ssl
 import subprocess
 import threading
@@ -65,11 +64,13 @@ class FarHub(stage.Hub):
         super().__init__(backend)
         self.name, self.address, self.authority = name, address, authority
         self.certificate, self.key = authority.sign(f"hub-{name}", address)
+        # It ends with the test, however that ends.
         self.keeper = subprocess.Popen(["unshare", "-mn", "sh", "-ec", """
             for path in /run/coppice /var/lib/coppice /var/log/coppice; do
                 mkdir -p $path; mount -t tmpfs test $path
             done
-            ip link set lo up; touch "$0"; exec sleep infinity""", f"{self.work}/made"])
+            ip link set lo up; touch "$0"; exec cat""", f"{self.work}/made"],
+                                       stdin=subprocess.PIPE)
         wait_for("its namespaces are made", lambda: os.path.exists(f"{self.work}/made"))
 
     def within(self, *words):
@@ -149,5 +150,5 @@ class FarHub(stage.Hub):
 
     def close(self):
         super().close()
-        self.keeper.send_signal(signal.SIGKILL)
+        self.keeper.stdin.close()
         self.keeper.wait()
