@@ -161,7 +161,7 @@ static void on_tick(struct timer *timer)
 	pool_make_room(coordinator);
 	if (!coordinator->draining)
 		pool_fill_all(coordinator);
-	coordinator->queue.hungry = true;
+	queue_look(&coordinator->queue);
 	coordinator->changed = true;
 	loop_at(&coordinator->loop, timer, loop_now() + TICK_NS);
 }
