@@ -70,7 +70,7 @@ static int read_file(const char *path, gnutls_datum_t *data, struct error *err)
 	size_t len = 0;
 	char *text = file_read(path, &len, err);
 
-	/* For free(): gnutls_free() is that, and what is loaded late has no variables. */
+	/* gnutls_free() is free(). */
 	*data = (gnutls_datum_t){ .data = (unsigned char *)text, .size = len };
 	return text ? 0 : -1;
 }

@@ -39,10 +39,10 @@ static void making_free(struct making *making)
 
 void keypair_free(struct keypair *pair)
 {
-	free(pair->certificate.data);
+	gnutls_free(pair->certificate.data);
 	if (pair->key.data)
 		gnutls_memset(pair->key.data, 0, pair->key.size);
-	free(pair->key.data);
+	gnutls_free(pair->key.data);
 	*pair = (struct keypair){};
 }
 

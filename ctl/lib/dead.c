@@ -101,7 +101,7 @@ static void add_payload(json_t *object, const void *data, size_t len)
 	} else if (!gnutls_base64_encode2(&bytes, &base64)) {
 		json_object_set_new(object, "payload_base64",
 				    json_stringn((char *)base64.data, base64.size));
-		free(base64.data);
+		gnutls_free(base64.data);
 	}
 }
 

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Libraries that are loaded when something first calls them; the code that calls is made by ctl/late. */
 #include <dlfcn.h>
+#include <gnutls/gnutls.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "late.h"
+
+/* The only variable of such a library that is used, which has to be here before it is. */
+gnutls_free_function gnutls_free = free;
 
 /* A function of any type was called, so there is no error to return; nothing was done yet. */
 static void __attribute__((noreturn)) give_up(const char *why)

@@ -49,7 +49,7 @@ static void datum_free(gnutls_datum_t *datum)
 {
 	if (datum->data)
 		gnutls_memset(datum->data, 0, datum->size);
-	free(datum->data);
+	gnutls_free(datum->data);
 }
 
 #define autodatum __attribute__((cleanup(datum_free)))

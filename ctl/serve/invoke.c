@@ -102,7 +102,7 @@ static void add_log(struct exchange *exchange, const struct outcome *outcome)
 	if (gnutls_base64_encode2(&data, &text))
 		return;
 	exchange_add(exchange, "X-Amz-Log-Result", (char *)text.data);
-	free(text.data);
+	gnutls_free(text.data);
 }
 
 static bool wants_log(const struct exchange *exchange)

@@ -95,7 +95,7 @@ static bool subject_of(const gnutls_datum_t *der, char subject[TLS_SUBJECT_SIZE]
 		found = text.size && text.size < TLS_SUBJECT_SIZE && !memchr(text.data, 0, text.size);
 		if (found)
 			snprintf(subject, TLS_SUBJECT_SIZE, "%.*s", (int)text.size, text.data);
-		free(text.data);
+		gnutls_free(text.data);
 	}
 	gnutls_x509_crt_deinit(certificate);
 	return found;
