@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Each library that a process has is a handful of mappings, which a fork copies and a task's enter
+ * removes again, and relocations at each start of the controller. So those that few commands
+ * need are not linked with the controller.
+ */
+#ifndef COPPICE_LATE_H
+#define COPPICE_LATE_H
+
+#define LATE_FAILED	125	/* as a task that was not started */
+
+/* Laid out by ctl/late. */
+struct late_library {
+	const char *soname;
+	const char *names;	/* each ends with a zero, the last with two */
+	void **slots;		/* the functions, in the order of the names */
+};
+
+/* For ctl/late's code only. Does not return if the library can't be had. */
+void late_load(const struct late_library *library);
+
+#endif
