@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "lib/cleanup.h"
+#include "lib/dead.h"
 #include "lib/devices.h"
 #include "lib/function.h"
 
@@ -121,6 +123,16 @@ static void print_devices(const char *prefix, struct error *ignored)
 	devices_free(&devices);
 }
 
+static void print_events(const char *prefix, struct error *ignored)
+{
+	autojson json_t *rows = dead_list(NULL, ignored);
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+		print(json_string_value(json_object_get(row, "id")), prefix);
+}
+
 static bool is_kind(const char *kind, size_t len, const char *word)
 {
 	return len == strlen(word) && !strncmp(kind, word, len);
@@ -136,6 +148,8 @@ static void print_names(const struct line *line, const char *kind, size_t len, c
 		(void)!function_each(print_function, prefix, &ignored);
 	else if (is_kind(kind, len, "DEVICE"))
 		print_devices(prefix, &ignored);
+	else if (is_kind(kind, len, "EVENT"))
+		print_events(prefix, &ignored);
 	backend = backend_find(line->backend, &ignored);
 	if (!backend)
 		return;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* coppice deployment compile SPEC --output BUNDLE */
 #include <errno.h>
+#include <libgen.h>
 #include <limits.h>
 #include <string.h>
 #include <unistd.h>
@@ -64,13 +65,16 @@ static int option(int key, char *arg, void *data, struct error *err)
 
 static int read_spec(const char *path, struct spec *spec, struct error *err)
 {
+	char directory[PATH_MAX];
 	json_error_t why;
 	autojson json_t *object = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
 
 	if (!object)
 		return error_set(err, EINVAL, "%.200s cannot be read: %.160s (line %d)", path,
 				 why.text, why.line);
-	return spec_parse(object, spec, err) ? error_prefix(err, "%.200s", path) : 0;
+	snprintf(directory, sizeof(directory), "%.4000s", path);
+	return spec_parse(object, spec, err) || spec_resolve(spec, dirname(directory), err) ?
+	       error_prefix(err, "%.200s", path) : 0;
 }
 
 /* By the SPEC's names: what the bundle says of itself is not asked. */

@@ -1,48 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 /* coppice deployment delete NAME */
-#include "cmd.h"
+#include "deployment_functions.h"
+#include "running.h"
 #include "lib/deployment_apply.h"
 
-struct words {
-	const char *name;
-	bool volumes;
-};
-
 static const struct argp_option options[] = {
-	{ .name = "volumes", .key = 'v', .doc = "remove its volumes with all their data, too" },
+	{ .name = "volumes", .key = RUNNING_FLAG, .doc = "remove its volumes with all their data, too" },
+	RUNNING_OPTION,
 	{}
 };
 
-static int option(int key, char *arg, void *data, struct error *err)
-{
-	struct words *words = data;
-
-	if (key == 'v') {
-		words->volumes = true;
-		return 0;
-	}
-	if (words->name)
-		return error_usage(err, "'%.80s' is one argument too many: give one NAME", arg);
-	words->name = arg;
-	return 0;
-}
-
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
-	struct words words = {};
+	struct running_words words = { .running = RUNNING_DRAIN };
 
-	(void)ctx;
-	if (cmd_parse(&cmd_deployment_delete, argc, argv, option, &words, err))
+	if (running_words_parse(&cmd_deployment_delete, argc, argv, &words, err))
 		return -1;
-	if (!words.name)
-		return error_usage(err, "deployment delete needs the NAME of a deployment: `coppice deployment status` lists them");
-	return deployment_delete(words.name, words.volumes, err);
+	return deployment_functions_withdraw(ctx, words.name, words.running, err) ||
+	       deployment_delete(words.name, words.flag, err) ? -1 : 0;
 }
 
 const struct command cmd_deployment_delete = {
 	.object = "deployment",
 	.verb = "delete",
-	.args = "NAME [--volumes]",
+	.args = "NAME [--volumes] [--running WHAT]",
 	.summary = "Take a deployment off this hub",
 	.help = "Its volumes stay unless told otherwise, and so do the numbers that their files have. The "
 		"newest version that the hub has had is remembered, so that no older one can be applied.",

@@ -5,8 +5,9 @@
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
 	struct deployment_request request = {};
+	enum group_running ignored;
 
-	if (deployment_request_parse(&cmd_deployment_plan, argc, argv, &request, err))
+	if (deployment_request_parse(&cmd_deployment_plan, argc, argv, &request, &ignored, err))
 		return -1;
 	return deployment_request_print(ctx, deployment_plan(&request, err), err);
 }

@@ -4,13 +4,19 @@
 #include "lib/cleanup.h"
 #include "lib/deployment_conflict.h"
 
-const struct argp_option deployment_request_options[] = {
-	{ .name = "keys", .key = 'k', .arg = "PATH",
-	  .doc = "trust this public key, or those in this directory, instead of /etc/coppice/keys" },
-	{ .name = "range", .key = 'r', .arg = "FROM-TO",
-	  .doc = "take numbers from here in place of users and groups that somebody on the hub has "
-		 "(default: the range in /etc/coppice/deployment.json; without one they are refused)" },
-	{}
+#define REQUEST_OPTIONS								\
+	{ .name = "keys", .key = 'k', .arg = "PATH",				\
+	  .doc = "trust this public key, or those in this directory, instead of /etc/coppice/keys" }, \
+	{ .name = "range", .key = 'r', .arg = "FROM-TO",			\
+	  .doc = "take numbers from here in place of users and groups that somebody on the hub has " \
+		 "(default: the range in /etc/coppice/deployment.json; without one they are refused)" }
+
+const struct argp_option deployment_request_options[] = { REQUEST_OPTIONS, {} };
+const struct argp_option deployment_apply_options[] = { REQUEST_OPTIONS, RUNNING_OPTION, {} };
+
+struct words {
+	struct deployment_request *request;
+	enum group_running *running;
 };
 
 static const struct column fields[] = {
@@ -28,9 +34,12 @@ static const struct column fields[] = {
 
 static int option(int key, char *arg, void *data, struct error *err)
 {
-	struct deployment_request *request = data;
+	const struct words *words = data;
+	struct deployment_request *request = words->request;
 
 	switch (key) {
+	case RUNNING_KEY:
+		return running_parse(arg, words->running, err);
 	case 'k':
 		request->keys = arg;
 		return 0;
@@ -44,9 +53,13 @@ static int option(int key, char *arg, void *data, struct error *err)
 }
 
 int deployment_request_parse(const struct command *command, int argc, char **argv,
-			     struct deployment_request *request, struct error *err)
+			     struct deployment_request *request, enum group_running *running,
+			     struct error *err)
 {
-	if (cmd_parse(command, argc, argv, option, request, err))
+	struct words words = { request, running };
+
+	*running = RUNNING_DRAIN;
+	if (cmd_parse(command, argc, argv, option, &words, err))
 		return -1;
 	if (!request->bundle)
 		return error_usage(err, "deployment %s needs the BUNDLE: see `coppice help deployment %s`",

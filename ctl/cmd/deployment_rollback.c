@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* coppice deployment rollback NAME */
-#include "cmd.h"
+#include "deployment_functions.h"
+#include "running.h"
 #include "lib/cleanup.h"
 #include "lib/deployment_apply.h"
 
@@ -14,23 +15,25 @@ static const struct column fields[] = {
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
+	struct running_words words = { .running = RUNNING_DRAIN };
 	autojson json_t *object = NULL;
-	const char *name;
 
-	if (cmd_parse_one(&cmd_deployment_rollback, argc, argv, "the NAME of a deployment", &name,
-			  err))
+	if (running_words_parse(&cmd_deployment_rollback, argc, argv, &words, err))
 		return -1;
-	object = deployment_rollback(name, err);
-	return object ? output_object(ctx, object, fields, err) : -1;
+	object = deployment_rollback(words.name, err);
+	if (!object || deployment_functions_settle(ctx, words.name, words.running, err))
+		return -1;
+	return output_object(ctx, object, fields, err);
 }
 
 const struct command cmd_deployment_rollback = {
 	.object = "deployment",
 	.verb = "rollback",
-	.args = "NAME",
+	.args = "NAME [--running WHAT]",
 	.summary = "Put the version in force that was applied before",
 	.help = "One version is kept; rolling back twice leads to where it began. The data in volumes "
 		"stays as it is and gets the permissions of that version. A version older than the newest "
-		"that the hub has had comes back in no other way.",
+		"that the hub has had comes back in no other way. Functions that it carries follow, as by apply.",
+	.options = (const struct argp_option []) { RUNNING_OPTION, {} },
 	.run = run,
 };

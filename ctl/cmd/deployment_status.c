@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "cmd.h"
+#include "deployment_functions.h"
 #include "lib/cleanup.h"
 #include "lib/deployment_apply.h"
 #include "lib/deployment_store.h"
@@ -38,11 +39,11 @@ static void add_time(json_t *status)
 	json_object_set_new(status, "time", json_string(text));
 }
 
-static int print_one(const struct context *ctx, const char *name, struct error *err)
+static int print_one(struct context *ctx, const char *name, struct error *err)
 {
 	autojson json_t *status = deployment_status(name, err);
 
-	if (!status)
+	if (!status || deployment_functions_status(ctx, status, err))
 		return -1;
 	if (!ctx->json)
 		add_time(status);
@@ -50,16 +51,19 @@ static int print_one(const struct context *ctx, const char *name, struct error *
 }
 
 /* One that cannot be looked at does not hide the others. */
-static json_t *status_of(const char *name)
+static json_t *status_of(struct context *ctx, const char *name)
 {
 	struct error why;
 	json_t *status = deployment_status(name, &why);
 
-	return status ? status : json_pack("{s:s, s:s, s:[s]}", "name", name, "state", "damaged",
+	if (status && !deployment_functions_status(ctx, status, &why))
+		return status;
+	json_decref(status);
+	return json_pack("{s:s, s:s, s:[s]}", "name", name, "state", "damaged",
 					   "drift", why.text);
 }
 
-static int print_all(const struct context *ctx, struct error *err)
+static int print_all(struct context *ctx, struct error *err)
 {
 	autojson json_t *names = deployment_store_names();
 	autojson json_t *rows = json_array();
@@ -68,7 +72,7 @@ static int print_all(const struct context *ctx, struct error *err)
 	size_t i;
 
 	json_array_foreach(names, i, name) {
-		status = status_of(json_string_value(name));
+		status = status_of(ctx, json_string_value(name));
 		if (!ctx->json)
 			add_time(status);
 		json_array_append_new(rows, status);
@@ -91,6 +95,7 @@ const struct command cmd_deployment_status = {
 	.args = "[NAME]",
 	.summary = "List the hub's deployments, or show one and what has drifted from it",
 	.help = "What is on the disk is compared with what was applied: owners, modes and ACLs of the tree and the "
-		"volumes, and the hub's paths, devices and secrets that it refers to.",
+		"volumes, and the hub's paths, devices and secrets that it refers to; and of functions that it carries "
+		"manifest, code, group, grants and overrides.",
 	.run = run,
 };

@@ -16,6 +16,7 @@
 #include "lib/cgroup.h"
 #include "lib/cleanup.h"
 #include "lib/function_field.h"
+#include "lib/function_grants.h"
 #include "lib/function_group.h"
 #include "lib/function_store.h"
 #include "lib/group.h"
@@ -89,20 +90,23 @@ static void add_command(struct words *words, const struct function *function)
 	texts_free(command);
 }
 
-static void add_common(struct words *words, const struct function *function, const char *image)
+/* @grants: the file that has them, and says the user, or NULL. */
+static void add_common(struct words *words, const struct function *function, const char *image,
+		       const char *grants)
 {
 	char owner[16];
 
 	snprintf(owner, sizeof(owner), "%u", function->owner);
 	add(words, NULL, strdup("build"));
 	add(words, NULL, strdup(image));
-	add(words, "--owner", strdup(owner));
+	add(words, grants ? "--grants" : "--owner", strdup(grants ?: owner));
 }
 
 /* As a template that is entered. */
-static void make_words(struct words *words, const struct function *function, const char *image)
+static void make_words(struct words *words, const struct function *function, const char *image,
+		       const char *grants)
 {
-	add_common(words, function, image);
+	add_common(words, function, image, grants);
 	add(words, "--timeout", strdup(BUILD_SECONDS));
 	add_each(words, "--override", function->overrides);
 	add_each(words, "--library", function->libraries);
@@ -178,8 +182,10 @@ static int build(struct context *ctx, struct words *words, const struct function
 
 static int become_ordinary(struct function *function, const char *reason, struct error *err)
 {
-	if (function->libraries[0])
-		return error_set(err, ENOTSUP, "libraries are overridden in an image, and there can be none: %.300s",
+	if (function->libraries[0] || function->grants)
+		return error_set(err, ENOTSUP, "%s, and there can be none: %.300s",
+				 function->grants ? "grants confine tasks that enter an image" :
+						    "libraries are overridden in an image",
 				 reason);
 	function->mode = FUNCTION_ORDINARY;
 	free(function->reason);
@@ -218,7 +224,7 @@ static int build_program(struct context *ctx, const struct function *function, c
 	texts_free(command);
 	if (ret)
 		return -1;
-	add_common(&words, function, image);
+	add_common(&words, function, image, NULL);
 	add(&words, "--elf", strdup(elf));
 	return build(ctx, &words, function, err);
 }
@@ -227,9 +233,18 @@ static int build_template(struct context *ctx, struct function *function, const 
 			  struct error *err)
 {
 	struct words words = {};
+	struct error second;
+	autogrants struct grants grants = {};
+	char path[PATH_MAX];
 
-	make_words(&words, function, image);
-	return build(ctx, &words, function, err);
+	if (function->grants && (function_grants_read(function, &grants, err) ||
+				 function_grants_write(image, &grants, path, err)))
+		return -1;
+	make_words(&words, function, image, function->grants ? path : NULL);
+	if (!build(ctx, &words, function, err))
+		return 0;
+	(void)!function_grants_remove(image, &second);
+	return -1;
 }
 
 static int build_any(struct context *ctx, struct function *function, const char *image,
@@ -288,6 +303,7 @@ static int add_group(struct context *ctx, const struct function *function, const
 		     struct error *err)
 {
 	const struct cgroup_limits none = {};
+	autogrants struct grants grants = {};
 	struct group_info group = {
 		.owner = function->owner,
 		.adopt = function->mode == FUNCTION_ORDINARY,
@@ -297,24 +313,52 @@ static int add_group(struct context *ctx, const struct function *function, const
 	snprintf(group.image, sizeof(group.image), "%s", name);
 	snprintf(group.reshare, sizeof(group.reshare), POLICY_DEFAULT);
 	snprintf(group.cgroup, sizeof(group.cgroup), CGROUP_PARENT "/%s", name);
-	return group_make(ctx->backend, &group, &none, NULL, err);
+	if (function->grants && function_grants_read(function, &grants, err))
+		return -1;
+	return group_make(ctx->backend, &group, &none, function->grants ? &grants : NULL, err);
+}
+
+/* To be freed; NULL with err set. */
+static struct override *read_overrides(const struct function *function, size_t *nr,
+				       struct error *err)
+{
+	struct override *overrides;
+	size_t i;
+
+	*nr = texts_count(function->overrides);
+	overrides = calloc(*nr + 1, sizeof(*overrides));
+	if (!overrides)
+		error_set(err, ENOMEM, "out of memory");
+	for (i = 0; overrides && i < *nr; i++)
+		if (function_override(function->overrides[i], &overrides[i], err)) {
+			free(overrides);
+			return NULL;
+		}
+	return overrides;
 }
 
 static int add_overrides(struct context *ctx, const struct function *function, const char *group,
 			 struct error *err)
 {
-	size_t nr = texts_count(function->overrides), i;
-	autofree struct override *overrides = calloc(nr + 1, sizeof(*overrides));
+	size_t nr;
+	autofree struct override *overrides = read_overrides(function, &nr, err);
 
-	if (!nr)
-		return 0;
-	if (!overrides)
-		return error_set(err, ENOMEM, "out of memory");
-	for (i = 0; i < nr; i++)
-		if (function_override(function->overrides[i], &overrides[i], err))
-			return -1;
+	if (!overrides || !nr)
+		return overrides ? 0 : -1;
 	return override_ready(ctx, group, overrides, nr, err) ||
 	       overrides_add(group, overrides, nr, err) ? -1 : 0;
+}
+
+int function_set_overrides(struct context *ctx, const struct function *function,
+			   struct error *err)
+{
+	size_t nr;
+	autofree struct override *overrides = read_overrides(function, &nr, err);
+	char group[IMAGE_NAME_MAX + 1];
+
+	function_group_name(function, group);
+	return !overrides || override_ready(ctx, group, overrides, nr, err) ||
+	       overrides_set(group, overrides, nr, REDIRECT_KEEP, err) ? -1 : 0;
 }
 
 /* They come all at once: a controller that was killed left none. */
@@ -346,7 +390,7 @@ static int drop_image(struct context *ctx, const char *image, struct error *err)
 	if (ctx->backend->image_get(image, &info, err))
 		return err->code == ENOENT ? 0 : -1;
 	return ctx->backend->image_delete(image, err) ||
-	       recipe_remove(ctx->backend, image, err) ? -1 : 0;
+	       recipe_remove(ctx->backend, image, err) || function_grants_remove(image, err) ? -1 : 0;
 }
 
 /* A group that is there has its image, or needs none. */
@@ -392,7 +436,7 @@ static int refuse_tasks(const struct group_info *group, struct error *err)
 	if (cgroup_pids(group->cgroup, &pids, &nr, err))
 		return -1;
 	if (group->tasks || nr)
-		return error_set(err, EBUSY, "group %s has %zu processes, which may be invocations: let them end, or give --force",
+		return error_set(err, EBUSY, "group %s has %zu processes, which may be invocations: let them end, or delete the function with --force",
 				 group->name, nr ? nr : group->tasks);
 	return 0;
 }

@@ -25,6 +25,10 @@ int __must_check function_take_down(struct context *ctx, const struct function *
 int __must_check function_limit(const struct function *function, const struct function *extra,
 				struct error *err);
 
+/* Put the overrides of the manifest in place of all that the function's group has. */
+int __must_check function_set_overrides(struct context *ctx, const struct function *function,
+					struct error *err);
+
 /* Manifest, mode, group and what else is known, without the values of the environment. */
 json_t *function_row(const struct context *ctx, const struct function *function);
 

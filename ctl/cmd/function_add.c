@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* coppice function add FILE|DIRECTORY */
-#include <errno.h>
-#include <string.h>
-
-#include "function.h"
+#include "function_deploy.h"
 #include "lib/cleanup.h"
-#include "lib/function_code.h"
-#include "lib/function_group.h"
 #include "lib/function_store.h"
 
 static const struct column fields[] = {
@@ -16,57 +11,6 @@ static const struct column fields[] = {
 	{ "reason", "why ordinary", COLUMN_TEXT },
 	{}
 };
-
-static int refuse_existing(const char *name, struct error *err)
-{
-	struct function other;
-
-	if (!function_get(name, &other, err)) {
-		function_free(&other);
-		return error_set(err, EEXIST, "there is a function %s already: delete it first, or give another name",
-				 name);
-	}
-	return err->code == ENOENT ? 0 : -1;
-}
-
-static int is_together(const struct function *other, void *data)
-{
-	return function_apart(other, data) == FUNCTION_TOGETHER;
-}
-
-/* Unless a function that stays has it. */
-static void undo(struct context *ctx, const struct function *function)
-{
-	struct error ignored;
-
-	if (!function_each(is_together, (void *)function, &ignored))
-		(void)!function_take_down(ctx, function, false, &ignored);
-}
-
-static int set_up_and_put(struct context *ctx, struct function *function, struct error *err)
-{
-	struct error second;
-
-	if (function_set_up(ctx, function, err))
-		return -1;
-	if (!function_limit(function, function, err) && !function_put(function, err))
-		return 0;
-	undo(ctx, function);
-	(void)!function_remove(function->name, &second);
-	return -1;
-}
-
-static int deploy(struct context *ctx, struct function *function, struct error *err)
-{
-	struct error second;
-
-	if (refuse_existing(function->name, err) || function_copy(function, err))
-		return -1;
-	if (!set_up_and_put(ctx, function, err))
-		return 0;
-	(void)!function_drop_code(function, &second);
-	return -1;
-}
 
 static int print(const struct context *ctx, const struct function *function, struct error *err)
 {
@@ -86,7 +30,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	    function_read(path, &function, err))
 		return -1;
 	lock = function_lock(err);
-	if (lock >= 0 && !deploy(ctx, &function, err))
+	if (lock >= 0 && !function_deploy(ctx, &function, err))
 		ret = print(ctx, &function, err);
 	function_free(&function);
 	return ret;

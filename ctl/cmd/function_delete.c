@@ -1,34 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* coppice function delete FUNCTION [--force] */
-#include <string.h>
-
-#include "function.h"
+#include "function_deploy.h"
 #include "lib/cleanup.h"
-#include "lib/function_code.h"
-#include "lib/function_group.h"
 #include "lib/function_store.h"
 
 enum { OPTION_FORCE = 256 };
-
-static int is_other(const struct function *other, void *data)
-{
-	const struct function *function = data;
-
-	return strcmp(other->name, function->name) &&
-	       function_apart(other, function) == FUNCTION_TOGETHER;
-}
-
-/* Its group goes first, so that a refusal leaves it deployed; others may still need that. */
-static int delete(struct context *ctx, const struct function *function, bool force,
-		  struct error *err)
-{
-	int others = function_each(is_other, (void *)function, err);
-
-	if (others < 0 || (!others && function_take_down(ctx, function, force, err)) ||
-	    function_remove(function->name, err) || function_drop_code(function, err))
-		return -1;
-	return others ? function_limit(function, NULL, err) : 0;
-}
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
@@ -44,7 +20,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	lock = function_lock(err);
 	if (lock < 0 || function_get(name, &function, err))
 		return -1;
-	ret = delete(ctx, &function, force, err);
+	ret = function_withdraw(ctx, &function, force ? RUNNING_END : RUNNING_KEEP, err);
 	function_free(&function);
 	return ret;
 }

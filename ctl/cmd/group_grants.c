@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "running.h"
 #include "lib/cleanup.h"
 #include "lib/enclosure.h"
-#include "lib/group.h"
 
 enum { OPTION_RUNNING = 256 };
 
@@ -34,28 +34,14 @@ struct arguments {
 	enum group_running running;
 };
 
-static int parse_running(struct arguments *arguments, const char *text, struct error *err)
-{
-	static const char *const names[] = {
-		[RUNNING_KEEP] = "keep", [RUNNING_DRAIN] = "drain", [RUNNING_END] = "end",
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (!strcmp(text, names[i])) {
-			arguments->running = i;
-			arguments->has_running = true;
-			return 0;
-		}
-	return error_usage(err, "'%.80s' is nothing that can become of tasks: give keep, drain or end", text);
-}
-
 static int option(int key, char *arg, void *data, struct error *err)
 {
 	struct arguments *arguments = data;
 
-	if (key == OPTION_RUNNING)
-		return parse_running(arguments, arg, err);
+	if (key == OPTION_RUNNING) {
+		arguments->has_running = true;
+		return running_parse(arg, &arguments->running, err);
+	}
 	if (arguments->nr == 2)
 		return error_usage(err, "'%.80s' is one argument too many: give a GROUP and a FILE", arg);
 	arguments->words[arguments->nr++] = arg;

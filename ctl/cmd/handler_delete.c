@@ -17,7 +17,7 @@ const struct command cmd_handler_delete = {
 	.object = "handler",
 	.verb = "delete",
 	.args = "NAME",
-	.summary = "Take no more TLS connections for a handler",
+	.summary = "Take no more connections for a handler behind TLS or a relay",
 	.help = "Those that are open stay. Overrides that lead there find nobody: delete them before.",
 	.run = run,
 };

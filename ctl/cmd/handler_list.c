@@ -33,6 +33,6 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 const struct command cmd_handler_list = {
 	.object = "handler",
 	.verb = "list",
-	.summary = "Show the handlers behind TLS",
+	.summary = "Show the handlers behind TLS or a relay",
 	.run = run,
 };

@@ -2,17 +2,15 @@
 /* coppice handler tls HOST… --to ADDRESS:PORT */
 #include <string.h>
 
-#include "cmd.h"
-#include "lib/cleanup.h"
+#include "handler.h"
 #include "lib/host.h"
-#include "lib/terminator.h"
 
-enum { OPTION_TO = 256, OPTION_LISTEN, OPTION_NAME, OPTION_HTTP, OPTION_PROXY };
+enum { OPTION_NAME = HANDLER_OWN, OPTION_HTTP };
 
 static const struct argp_option options[] = {
-	{ .name = "to", .key = OPTION_TO, .arg = "HANDLER",
-	  .doc = "address and port of the plain handler" },
-	{ .name = "listen", .key = OPTION_LISTEN, .arg = "HANDLER",
+	{ .name = "to", .key = HANDLER_TO, .arg = "HANDLER",
+	  .doc = "address and port of the plain handler, or unix:PATH" },
+	{ .name = "listen", .key = HANDLER_LISTEN, .arg = "HANDLER",
 	  .doc = "address and port to take TLS connections at (default: a free port of "
 		 "127.0.0.1 from 20443 on)" },
 	{ .name = "name", .key = OPTION_NAME, .arg = "NAME",
@@ -20,15 +18,9 @@ static const struct argp_option options[] = {
 	{ .name = "http", .key = OPTION_HTTP,
 	  .doc = "it is HTTP: take HTTP/2 too, and take Alt-Svc, which leads to QUIC, out of "
 		 "answers" },
-	{ .name = "proxy", .key = OPTION_PROXY,
+	{ .name = "proxy", .key = HANDLER_PROXY,
 	  .doc = "begin each connection to the handler with a header of the PROXY protocol, "
 		 "version 2: the task's address, and the name it asked for" },
-	{}
-};
-
-static const struct column fields[] = {
-	{ "name", "name", COLUMN_TEXT },
-	{ "listen", "listens at", COLUMN_TEXT },
 	{}
 };
 
@@ -36,7 +28,6 @@ struct arguments {
 	char hosts[LEAF_HOSTS_MAX][HOST_MAX + 1];
 	const char *list[LEAF_HOSTS_MAX];
 	char name[HOST_MAX + 1];
-	bool has_to;
 	struct tls_handler handler;
 };
 
@@ -60,22 +51,16 @@ static int add_host(struct arguments *arguments, const char *text, struct error 
 static int option(int key, char *arg, void *data, struct error *err)
 {
 	struct arguments *arguments = data;
-	struct tls_handler *handler = &arguments->handler;
+	int ret = handler_option(key, arg, &arguments->handler, err);
 
+	if (ret <= 0)
+		return ret;
 	switch (key) {
-	case OPTION_TO:
-		arguments->has_to = true;
-		return handler_parse(arg, &handler->to, err);
-	case OPTION_LISTEN:
-		return handler_parse(arg, &handler->listen, err);
 	case OPTION_NAME:
-		handler->name = arg;
+		arguments->handler.name = arg;
 		return 0;
 	case OPTION_HTTP:
-		handler->http = true;
-		return 0;
-	case OPTION_PROXY:
-		handler->proxy = true;
+		arguments->handler.http = true;
 		return 0;
 	}
 	return add_host(arguments, arg, err);
@@ -93,16 +78,6 @@ static void make_name(struct arguments *arguments)
 	arguments->handler.name = arguments->name;
 }
 
-static int print(const struct context *ctx, const struct tls_handler *handler, struct error *err)
-{
-	autojson json_t *object = NULL;
-	char listen[REDIRECT_TEXT_MAX];
-
-	endpoint_format(&handler->listen, listen);
-	object = json_pack("{s:s, s:s}", "name", handler->name, "listen", listen);
-	return output_object(ctx, object, fields, err);
-}
-
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
 	struct arguments arguments = {};
@@ -110,14 +85,12 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 
 	if (cmd_parse(&cmd_handler_tls, argc, argv, option, &arguments, err))
 		return -1;
-	if (!handler->nr_hosts || !arguments.has_to)
+	if (!handler->nr_hosts || !handler->to.family)
 		return error_usage(err, "a HOST and --to are needed: s3.eu-west-1.amazonaws.com --to 127.0.0.1:4568, say");
 	handler->hosts = arguments.list;
 	if (!handler->name)
 		make_name(&arguments);
-	if (terminator_add(handler, err))
-		return -1;
-	return print(ctx, handler, err);
+	return handler_add(ctx, handler, err);
 }
 
 const struct command cmd_handler_tls = {

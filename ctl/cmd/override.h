@@ -29,6 +29,11 @@ int __must_check override_ready(const struct context *ctx, const char *group,
 /* Attach the programs to the group, or to all groups for REDIRECT_HUB_NAME. */
 int __must_check override_attach(const struct context *ctx, const char *group,
 				 struct error *err);
+/*
+ * What is in force of a group's overrides at the cgroup of @path, its own or a task's: programs,
+ * overrides, libraries and counts; or NULL.
+ */
+json_t *override_describe(const struct group_info *info, const char *path, struct error *err);
 /* One override as --json shows it. */
 json_t *override_json(const struct override_info *info);
 

@@ -6,7 +6,6 @@
 #include "lib/cgroup.h"
 #include "lib/cleanup.h"
 #include "override.h"
-#include "override_library.h"
 
 static const struct column hook_columns[] = {
 	{ "hook", "HOOK", COLUMN_TEXT },
@@ -40,19 +39,6 @@ static const struct column library_columns[] = {
 	{}
 };
 
-static int put_hook(const struct redirect_hook *hook, void *data)
-{
-	return json_array_append_new(data, json_pack("{s:s, s:i, s:b, s:i, s:i}", "hook", hook->name,
-						     "program", hook->program, "effective",
-						     hook->program != 0, "before", hook->before,
-						     "after", hook->after));
-}
-
-static int put_override(const struct override_info *info, void *data)
-{
-	return json_array_append_new(data, override_json(info));
-}
-
 static int print(const struct context *ctx, json_t *object, struct error *err)
 {
 	json_t *libraries = json_object_get(object, "libraries");
@@ -74,28 +60,16 @@ static int print(const struct context *ctx, json_t *object, struct error *err)
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
-	json_t *hooks = json_array(), *overrides = json_array(), *libraries = json_array();
-	autojson json_t *object = json_pack("{s:o, s:o, s:o}", "programs", hooks,
-					    "overrides", overrides, "libraries", libraries);
-	struct redirect_totals totals;
+	autojson json_t *object = NULL;
 	struct group_info info;
 	char path[PATH_MAX];
 	const char *group;
 
 	if (cmd_parse_one(&cmd_override_show, argc, argv, "the GROUP", &group, err) ||
-	    ctx->backend->group_get(group, &info, err) ||
-	    cgroup_path(info.cgroup, path, err) ||
-	    redirect_hooks(group, path, put_hook, hooks, err) ||
-	    redirect_each(group, put_override, overrides, err) ||
-	    redirect_each(REDIRECT_HUB_NAME, put_override, overrides, err) ||
-	    override_library_rows(libraries, group, err) ||
-	    redirect_totals(group, &totals, err))
+	    ctx->backend->group_get(group, &info, err) || cgroup_path(info.cgroup, path, err))
 		return -1;
-	json_object_set_new(object, "group", json_string(group));
-	json_object_set_new(object, "cgroup", json_string(path));
-	json_object_set_new(object, "missed", json_integer(totals.missed));
-	json_object_set_new(object, "events_lost", json_integer(totals.events_lost));
-	return print(ctx, object, err);
+	object = override_describe(&info, path, err);
+	return object ? print(ctx, object, err) : -1;
 }
 
 const struct command cmd_override_show = {

@@ -12,7 +12,7 @@
 
 enum {
 	OPTION_SOCKET = 256, OPTION_PORT, OPTION_WAIT, OPTION_RETRY, OPTION_IDLE, OPTION_RESERVE,
-	OPTION_ANY_USER,
+	OPTION_ANY_USER, OPTION_LISTEN, OPTION_CERTIFICATE, OPTION_KEY, OPTION_CA,
 };
 
 static const struct argp_option options[] = {
@@ -30,6 +30,14 @@ static const struct argp_option options[] = {
 	  .doc = "start no task while the hub has less memory available (default: 64M)" },
 	{ .name = "any-user", .key = OPTION_ANY_USER,
 	  .doc = "let every user of the hub invoke every function, not only root and its owner" },
+	{ .name = "listen", .key = OPTION_LISTEN, .arg = "ADDRESS:PORT",
+	  .doc = "listen there for devices and other hubs, by TLS" },
+	{ .name = "certificate", .key = OPTION_CERTIFICATE, .arg = "FILE",
+	  .doc = "this hub's certificate, and those between it and the authority, in PEM" },
+	{ .name = "key", .key = OPTION_KEY, .arg = "FILE",
+	  .doc = "its private key, in PEM" },
+	{ .name = "ca", .key = OPTION_CA, .arg = "FILE",
+	  .doc = "the authority that signs certificates of devices and hubs, in PEM" },
 	{}
 };
 
@@ -74,8 +82,30 @@ static int option(int key, char *arg, void *data, struct error *err)
 	case OPTION_ANY_USER:
 		settings->any_user = true;
 		return 0;
+	case OPTION_LISTEN:
+		settings->listen = arg;
+		return 0;
+	case OPTION_CERTIFICATE:
+		settings->certificate = arg;
+		return 0;
+	case OPTION_KEY:
+		settings->key = arg;
+		return 0;
+	case OPTION_CA:
+		settings->ca = arg;
+		return 0;
 	}
 	return error_usage(err, "serve takes no '%.80s', options only", arg);
+}
+
+/* Half an identity is none. */
+static int check(const struct settings *settings, struct error *err)
+{
+	unsigned int nr = !!settings->certificate + !!settings->key + !!settings->ca;
+
+	if (nr == 3 || (!nr && !settings->listen))
+		return 0;
+	return error_usage(err, "--listen takes TLS only, in which both sides prove who they are: give --certificate, --key and --ca");
 }
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
@@ -85,7 +115,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 		.reserve = RESERVE,
 	};
 
-	if (cmd_parse(&cmd_serve, argc, argv, option, &settings, err))
+	if (cmd_parse(&cmd_serve, argc, argv, option, &settings, err) || check(&settings, err))
 		return -1;
 	return coordinator_run(ctx->backend, &settings, err) ? -1 : EXIT_OK;
 }
@@ -93,9 +123,9 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 const struct command cmd_serve = {
 	.object = "serve",
 	.args = "[--socket PATH] [--port N] [--wait SECONDS] [--retry SECONDS] [--idle SECONDS] "
-		"[--reserve BYTES] [--any-user]",
+		"[--reserve BYTES] [--any-user] [--listen ADDRESS:PORT] [--certificate FILE] [--key FILE] [--ca FILE]",
 	.summary = "Take requests and have tasks of functions answer them",
-	.help = "Serves the Lambda Invoke API to clients of this hub, and the Runtime API to tasks. "
+	.help = "Serves the Lambda Invoke API to clients of this hub and, with --listen, to devices, and the Runtime API to tasks. "
 		"Runs in the foreground; SIGTERM has it answer what it has and end. See coppice-serve(8).",
 	.options = options,
 	.needs_backend = true,

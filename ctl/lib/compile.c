@@ -66,6 +66,10 @@ static int fill_functions(struct deployment *deployment, const struct spec *spec
 		if (!function->groups)
 			return -1;
 		deployment->nr_functions = i + 1;
+		if (spec->functions[i].manifest)
+			function->manifest = strdup(spec->functions[i].manifest);
+		if (spec->functions[i].manifest && !function->manifest)
+			return error_set(err, ENOMEM, "out of memory");
 		if (function->nr_groups > 65536)
 			return error_set(err, E2BIG, "function %s needs %zu groups, and the kernel lets a process have 65536: give equal access to more resources at once",
 					 function->name, function->nr_groups);
@@ -174,8 +178,6 @@ static int fill(struct deployment *deployment, const struct spec *spec, struct n
 	deployment->version = spec->version;
 	deployment->uids = spec->uids;
 	deployment->gids = spec->gids;
-	deployment->manifests = json_incref(spec->manifests);
-	deployment->overrides = json_incref(spec->overrides);
 	return numbers_assign(numbers, spec, sets, err) ||
 	       fill_functions(deployment, spec, numbers, sets, err) ||
 	       fill_groups(deployment, spec, sets, err) ||

@@ -31,8 +31,11 @@ static void free_functions(struct deployment *deployment)
 {
 	size_t i;
 
-	for (i = 0; deployment->functions && i < deployment->nr_functions; i++)
+	for (i = 0; deployment->functions && i < deployment->nr_functions; i++) {
 		free(deployment->functions[i].groups);
+		free(deployment->functions[i].manifest);
+		free(deployment->functions[i].tar);
+	}
 	free(deployment->functions);
 }
 
@@ -80,8 +83,6 @@ void deployment_free(struct deployment *deployment)
 	free_groups(deployment);
 	free_resources(deployment);
 	free_nodes(deployment);
-	json_decref(deployment->manifests);
-	json_decref(deployment->overrides);
 	free(deployment);
 }
 

@@ -51,6 +51,11 @@ struct deployment_function {
 	uint32_t gid;			/* its own: no other role has it */
 	uint32_t *groups;		/* supplementary, ascending, without gid */
 	size_t nr_groups;
+	/* Of one that the deployment carries, manifest and code, by deployment_code.h. */
+	char *manifest;			/* while it is compiled: where that is */
+	char code[DEPLOYMENT_DIGEST_SIZE];	/* of its archive, or empty */
+	char *tar;			/* read from a bundle, else NULL */
+	size_t tar_len;
 };
 
 /* Who is in the group has the rights; of one resource everybody is in one group at most. */
@@ -102,7 +107,6 @@ struct deployment {
 	size_t nr_resources;
 	struct deployment_node *nodes;
 	size_t nr_nodes;
-	json_t *manifests, *overrides;		/* carried as they were given, or NULL */
 };
 
 /* Everything, and the struct itself; NULL is fine. */

@@ -11,6 +11,7 @@
 #include "cleanup.h"
 #include "deployment_apply.h"
 #include "deployment_changes.h"
+#include "deployment_code.h"
 #include "deployment_conflict.h"
 #include "deployment_numbers.h"
 #include "deployment_slot.h"
@@ -197,6 +198,7 @@ static int prepare(const struct deployment_request *request, struct applying *ap
 	    (make || err->code != ENOENT))
 		return -1;
 	return check_version(applying, err) || read_current(applying, err) ||
+	       deployment_code_check(applying->next.deployment, err) ||
 	       resolve(request, applying, err) ? -1 : 0;
 }
 

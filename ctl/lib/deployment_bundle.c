@@ -10,6 +10,7 @@
 
 #include "cleanup.h"
 #include "deployment.h"
+#include "deployment_code.h"
 #include "deployment_tree.h"
 #include "oci.h"
 
@@ -17,7 +18,9 @@
 #define MAPPING_TYPE	"application/vnd.coppice.deployment.mapping.v1+json"
 #define TREE_TYPE	"application/vnd.coppice.deployment.tree.v1.tar"
 #define TMPFILES_TYPE	"application/vnd.coppice.deployment.tmpfiles.v1+text"
+#define FUNCTION_TYPE	"application/vnd.coppice.function.v1.tar"
 #define BLOB_MAX	(256 << 20)
+#define FIXED_LAYERS	2
 
 static json_t *put_mapping(const struct deployment *deployment, const char *path,
 			   struct error *err)
@@ -28,6 +31,38 @@ static json_t *put_mapping(const struct deployment *deployment, const char *path
 		return oci_put_json(path, MAPPING_TYPE, mapping, err);
 	error_set(err, ENOMEM, "out of memory");
 	return NULL;
+}
+
+static json_t *put_function(const struct deployment *deployment,
+			    struct deployment_function *function, const char *path,
+			    struct error *err)
+{
+	size_t len;
+	autofree char *tar = deployment_code_pack(deployment, function, &len, err);
+	json_t *descriptor = tar ? oci_put(path, FUNCTION_TYPE, tar, len, err) : NULL;
+
+	if (descriptor)
+		snprintf(function->code, sizeof(function->code), "%s",
+			 json_string_value(json_object_get(descriptor, "digest")));
+	return descriptor;
+}
+
+/* Before the mapping, which has their digests. */
+static json_t *put_functions(struct deployment *deployment, const char *path, struct error *err)
+{
+	json_t *layers = json_array(), *layer;
+	size_t i;
+
+	for (i = 0; i < deployment->nr_functions; i++) {
+		if (!deployment->functions[i].manifest)
+			continue;
+		layer = put_function(deployment, &deployment->functions[i], path, err);
+		if (!layer || json_array_append_new(layers, layer)) {
+			json_decref(layers);
+			return NULL;
+		}
+	}
+	return layers;
 }
 
 static json_t *put_layers(const struct deployment *deployment, const char *path,
@@ -42,13 +77,14 @@ static json_t *put_layers(const struct deployment *deployment, const char *path,
 	return tmpfiles ? json_pack("[O, O]", tree, tmpfiles) : NULL;
 }
 
-static json_t *make_manifest(const struct deployment *deployment, const char *version,
+static json_t *make_manifest(struct deployment *deployment, const char *version,
 			     const char *path, struct error *err)
 {
-	autojson json_t *config = put_mapping(deployment, path, err);
+	autojson json_t *functions = put_functions(deployment, path, err);
+	autojson json_t *config = functions ? put_mapping(deployment, path, err) : NULL;
 	autojson json_t *layers = config ? put_layers(deployment, path, err) : NULL;
 
-	if (!layers)
+	if (!layers || json_array_extend(layers, functions))
 		return NULL;
 	return json_pack("{s:i, s:s, s:s, s:O, s:O, s:{s:s, s:s}}", "schemaVersion", 2,
 			 "mediaType", OCI_MANIFEST_TYPE, "artifactType", TYPE, "config", config,
@@ -152,15 +188,50 @@ static struct deployment *read_mapping(const char *path, const json_t *manifest,
 	return deployment;
 }
 
-static int check_layers(const struct deployment *deployment, const char *path,
-			const json_t *manifest, struct error *err)
+static size_t count_carried(const struct deployment *deployment)
+{
+	size_t nr = 0, i;
+
+	for (i = 0; i < deployment->nr_functions; i++)
+		nr += !!deployment->functions[i].code[0];
+	return nr;
+}
+
+/* What is in them is looked at where they are unpacked. */
+static int read_functions(struct deployment *deployment, const char *path, const json_t *layers,
+			  struct error *err)
+{
+	size_t index = FIXED_LAYERS, left = DEPLOYMENT_CODE_MAX, i;
+
+	for (i = 0; i < deployment->nr_functions; i++) {
+		struct deployment_function *function = &deployment->functions[i];
+		const json_t *layer = json_array_get(layers, index);
+		const char *digest = json_string_value(json_object_get(layer, "digest"));
+
+		if (!function->code[0])
+			continue;
+		if (!digest || strcmp(digest, function->code))
+			return error_set(err, EBADMSG, "layer %zu of %.200s is not the code of function %s: compile the deployment again",
+					 index, path, function->name);
+		function->tar = oci_get(path, layer, FUNCTION_TYPE, left, &function->tar_len, err);
+		if (!function->tar)
+			return -1;
+		left -= function->tar_len;
+		index++;
+	}
+	return 0;
+}
+
+static int check_layers(struct deployment *deployment, const char *path, const json_t *manifest,
+			struct error *err)
 {
 	const json_t *layers = json_object_get(manifest, "layers");
 	size_t len;
 	autofree char *tar = NULL, *text = NULL, *wanted = NULL;
 
-	if (json_array_size(layers) != 2)
-		return error_set(err, EBADMSG, "%.200s has not the two layers of a deployment", path);
+	if (json_array_size(layers) != FIXED_LAYERS + count_carried(deployment))
+		return error_set(err, EBADMSG, "%.200s has not the layers of a deployment: its tree, the lines for tmpfiles.d, and one for each function that it carries",
+				 path);
 	tar = oci_get(path, json_array_get(layers, 0), TREE_TYPE, BLOB_MAX, &len, err);
 	if (!tar || deployment_tar_check(deployment, tar, len, err))
 		return -1;
@@ -170,7 +241,7 @@ static int check_layers(const struct deployment *deployment, const char *path,
 		return -1;
 	if (strcmp(text, wanted))
 		return error_set(err, EBADMSG, "the lines for tmpfiles.d are not the mapping's tree: compile the deployment again");
-	return 0;
+	return read_functions(deployment, path, layers, err);
 }
 
 struct deployment *deployment_read(const char *path, struct error *err)

@@ -114,12 +114,24 @@ static void describe_resources(const struct deployment *deployment, json_t *text
 	}
 }
 
+/* By the archives of what is carried. */
+static void describe_functions(const struct deployment *deployment, json_t *texts)
+{
+	size_t i;
+
+	for (i = 0; i < deployment->nr_functions; i++)
+		if (deployment->functions[i].code[0])
+			json_object_set_new(texts, deployment->functions[i].name,
+					    json_string(deployment->functions[i].code));
+}
+
 static const struct kind kinds[] = {
 	{ "user", describe_users },
 	{ "group", describe_groups },
 	{ "resource", describe_resources },
 	{ "directory", describe_directories },
 	{ "file", describe_files },
+	{ "function", describe_functions },
 };
 
 static void add(json_t *rows, const char *change, const char *kind, const char *name,

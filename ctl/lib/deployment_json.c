@@ -31,9 +31,10 @@ static json_t *function_json(const struct deployment_function *function)
 
 	for (i = 0; i < function->nr_groups; i++)
 		json_array_append_new(groups, json_integer(function->groups[i]));
-	return json_pack("{s:s, s:s, s:I, s:I, s:o}", "name", function->name, "role",
+	return json_pack("{s:s, s:s, s:I, s:I, s:o, s:s*}", "name", function->name, "role",
 			 function->role, "uid", (json_int_t)function->uid, "gid",
-			 (json_int_t)function->gid, "groups", groups);
+			 (json_int_t)function->gid, "groups", groups, "code",
+			 function->code[0] ? function->code : NULL);
 }
 
 static json_t *group_json(const struct deployment_group *group)
@@ -123,10 +124,6 @@ json_t *deployment_to_json(const struct deployment *deployment)
 			   "groups", LIST_JSON(deployment, nr_groups, groups, group_json),
 			   "resources", LIST_JSON(deployment, nr_resources, resources, resource_json),
 			   "tree", LIST_JSON(deployment, nr_nodes, nodes, node_json));
-	if (object && deployment->manifests)
-		json_object_set(object, "manifests", deployment->manifests);
-	if (object && deployment->overrides)
-		json_object_set(object, "overrides", deployment->overrides);
 	return object;
 }
 
@@ -183,7 +180,7 @@ static int parse_range(const json_t *ranges, const char *key, struct deployment_
 static int parse_head(const json_t *object, struct deployment *deployment, struct error *err)
 {
 	static const char *const known[] = { "format", "name", "version", "ranges", "functions",
-		"groups", "resources", "tree", "manifests", "overrides", NULL };
+		"groups", "resources", "tree", NULL };
 	static const char *const ranges[] = { "uids", "gids", NULL };
 	uint64_t format;
 
@@ -193,8 +190,6 @@ static int parse_head(const json_t *object, struct deployment *deployment, struc
 	    field_number(object, "", "version", 1, INT64_MAX, &deployment->version, err) ||
 	    fields_check(json_object_get(object, "ranges"), "ranges", ranges, err))
 		return -1;
-	deployment->manifests = json_incref(json_object_get(object, "manifests"));
-	deployment->overrides = json_incref(json_object_get(object, "overrides"));
 	return parse_range(json_object_get(object, "ranges"), "uids", &deployment->uids, err) ||
 	       parse_range(json_object_get(object, "ranges"), "gids", &deployment->gids, err) ?
 	       -1 : 0;
@@ -221,11 +216,27 @@ static int parse_groups(const json_t *list, const struct deployment_range *range
 	return 0;
 }
 
+static int parse_code(const json_t *object, const char *where,
+		      struct deployment_function *function, struct error *err)
+{
+	const char *digest;
+
+	if (!json_object_get(object, "code"))
+		return 0;
+	digest = field_text(object, where, "code", err);
+	if (!digest)
+		return -1;
+	if (strlen(digest) != DEPLOYMENT_DIGEST_SIZE - 1 || strncmp(digest, "sha256:", 7))
+		return field_refuse(where, "code", err, "it is no digest of an archive");
+	strcpy(function->code, digest);
+	return 0;
+}
+
 static int parse_function(const json_t *object, const char *where,
 			  const struct deployment *deployment,
 			  struct deployment_function *function, struct error *err)
 {
-	static const char *const known[] = { "name", "role", "uid", "gid", "groups", NULL };
+	static const char *const known[] = { "name", "role", "uid", "gid", "groups", "code", NULL };
 	const json_t *groups;
 
 	if (fields_check(object, where, known, err) ||
@@ -237,7 +248,7 @@ static int parse_function(const json_t *object, const char *where,
 			   &function->gid, err))
 		return -1;
 	groups = field_list(object, where, "groups", err);
-	if (!groups)
+	if (!groups || parse_code(object, where, function, err))
 		return -1;
 	if (json_array_size(groups) > GROUPS_MAX)
 		return field_refuse(where, "groups", err, "a process can have %d", GROUPS_MAX);

@@ -8,6 +8,7 @@
 
 #include "beneath.h"
 #include "cleanup.h"
+#include "deployment_code.h"
 #include "deployment_label.h"
 #include "deployment_numbers.h"
 #include "deployment_slot.h"
@@ -72,6 +73,7 @@ static int write_json(int dir, const char *name, const json_t *value, struct err
 int deployment_slot_write(int dir, const struct deployment_slot *slot, struct error *err)
 {
 	if (make_tree(dir, slot->deployment, err) ||
+	    deployment_code_unpack(dir, slot->deployment, err) ||
 	    write_json(dir, SLOT_MAPPING, slot->mapping, err))
 		return -1;
 	if (syncfs(dir))

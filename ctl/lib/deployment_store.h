@@ -13,6 +13,7 @@
  * A slot (current, previous, next) is a directory with
  *
  *	tree/			the nodes of the deployment, with owners, modes and ACLs
+ *	functions/NAME/		manifest and code of those that it carries
  *	mapping.json		the deployment, with the hub's numbers
  *	record.json		what it is and how it came here; written last
  *
@@ -35,6 +36,7 @@
 #define SLOT_PREVIOUS		"previous"
 #define SLOT_NEXT		"next"
 #define SLOT_TREE		"tree"
+#define SLOT_FUNCTIONS		"functions"
 #define SLOT_MAPPING		"mapping.json"
 #define SLOT_RECORD		"record.json"
 #define SLOT_VOLUMES		"volumes"	/* beside the slots, as is the next */

@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The tree of a deployment as a pax archive, by libarchive. */
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cleanup.h"
 #include "deployment_tree.h"
-
-/* A stream in memory that grows. */
-struct buffer {
-	char *data;
-	size_t len, size;
-};
+#include "tar.h"
 
 static int tag_of(enum acl_tag tag)
 {
@@ -64,65 +57,22 @@ static void fill(struct archive_entry *entry, const struct deployment_node *node
 	add_acl(entry, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, &node->default_acl);
 }
 
-static la_ssize_t append(struct archive *archive, void *data, const void *bytes, size_t len)
+static int write_nodes(struct archive *archive, struct archive_entry *entry, void *data)
 {
-	struct buffer *buffer = data;
-	size_t size = buffer->size ? buffer->size : 65536;
-	char *larger = buffer->data;
-
-	while (size < buffer->len + len)
-		size *= 2;
-	if (size > buffer->size)
-		larger = realloc(buffer->data, size);
-	if (!larger) {
-		archive_set_error(archive, ENOMEM, "out of memory");
-		return -1;
-	}
-	buffer->data = larger;
-	buffer->size = size;
-	memcpy(larger + buffer->len, bytes, len);
-	buffer->len += len;
-	return len;
-}
-
-static int write_all(struct archive *archive, struct archive_entry *entry,
-		     const struct deployment *deployment, struct buffer *buffer)
-{
+	const struct deployment *deployment = data;
+	int ret = ARCHIVE_OK;
 	size_t i;
-	int ret;
 
-	/* What it has no other place for goes into pax headers, and only that. */
-	ret = archive_write_set_format_pax_restricted(archive);
-	if (ret == ARCHIVE_OK)
-		ret = archive_write_open(archive, buffer, NULL, append, NULL);
 	for (i = 0; ret == ARCHIVE_OK && i < deployment->nr_nodes; i++) {
 		fill(entry, &deployment->nodes[i]);
 		ret = archive_write_header(archive, entry);
 	}
-	return ret == ARCHIVE_OK ? archive_write_close(archive) : ret;
+	return ret;
 }
 
 char *deployment_tar(const struct deployment *deployment, size_t *len, struct error *err)
 {
-	struct archive *archive = archive_write_new();
-	struct archive_entry *entry = archive_entry_new();
-	struct buffer buffer = {};
-	int ret = ARCHIVE_FATAL;
-
-	if (!archive || !entry)
-		error_set(err, ENOMEM, "out of memory");
-	else
-		ret = write_all(archive, entry, deployment, &buffer);
-	if (ret != ARCHIVE_OK && archive && entry)
-		error_set(err, archive_errno(archive), "the tree cannot be archived: %s",
-			  archive_error_string(archive));
-	archive_entry_free(entry);
-	archive_write_free(archive);
-	*len = buffer.len;
-	if (ret == ARCHIVE_OK)
-		return buffer.data;
-	free(buffer.data);
-	return NULL;
+	return tar_make("the tree", write_nodes, (void *)deployment, len, err);
 }
 
 /*
@@ -182,18 +132,14 @@ static int check_all(struct archive *archive, struct archive_entry *wanted,
 int deployment_tar_check(const struct deployment *deployment, const void *data, size_t len,
 			 struct error *err)
 {
-	struct archive *archive = archive_read_new();
-	struct archive_entry *wanted = archive_entry_new();
+	struct archive *archive = tar_open("the tree", data, len, err);
+	struct archive_entry *wanted = archive ? archive_entry_new() : NULL;
 	int ret = -1;
 
-	if (!archive || !wanted)
-		error_set(err, ENOMEM, "out of memory");
-	else if (archive_read_support_format_tar(archive) != ARCHIVE_OK ||
-		 archive_read_open_memory(archive, data, len) != ARCHIVE_OK)
-		error_set(err, EBADMSG, "the tree's archive cannot be read: %s",
-			  archive_error_string(archive));
-	else
+	if (wanted)
 		ret = check_all(archive, wanted, deployment, err);
+	else if (archive)
+		error_set(err, ENOMEM, "out of memory");
 	archive_entry_free(wanted);
 	archive_read_free(archive);
 	return ret;

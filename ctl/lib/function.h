@@ -80,7 +80,7 @@ struct function {
 	bool share;			/* a group with others */
 	char **overrides;		/* a set, for function_override() */
 	char **libraries;		/* a set of "PROVIDER=LOCAL" */
-	char **grants;			/* a set of names of a deployment */
+	char *grants;			/* "DEPLOYMENT/FUNCTION", whose user is then the owner, or NULL */
 	char **tokens, **certificates, **mqtt;	/* who may invoke it: sets, see devices.h */
 	struct function_trigger *triggers;
 	size_t nr_triggers;
@@ -90,6 +90,7 @@ struct function {
 	char digest[FUNCTION_DIGEST_SIZE];	/* of code, runtime and what the image is made by */
 	enum function_mode mode;
 	char *reason;			/* why it is ordinary, or NULL */
+	char *deployment;		/* which carries it, or NULL */
 };
 
 /*

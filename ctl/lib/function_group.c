@@ -51,7 +51,7 @@ enum function_rule function_apart(const struct function *a, const struct functio
 		return FUNCTION_OVERRIDES;
 	if (!texts_equal(a->libraries, b->libraries))
 		return FUNCTION_LIBRARIES;
-	if (!texts_equal(a->grants, b->grants))
+	if (strcmp(a->grants ?: "", b->grants ?: ""))
 		return FUNCTION_GRANTS;
 	return FUNCTION_TOGETHER;
 }
@@ -100,7 +100,7 @@ static void key_of(const struct function *function, char key[DIGEST_SIZE])
 	digest_texts(&digest, function->environment);
 	digest_texts(&digest, function->overrides);
 	digest_texts(&digest, function->libraries);
-	digest_texts(&digest, function->grants);
+	digest_text(&digest, function->grants);
 	digest_text(&digest, function->share ? NULL : function->name);
 	digest_close(&digest, key);
 }

@@ -46,7 +46,7 @@ static void add_optional(json_t *object, const struct function *function)
 		const char *key, *text;
 	} texts[] = {
 		{ "version", function->version }, { "alias", function->alias },
-		{ "base", function->base },
+		{ "base", function->base }, { "grants", function->grants },
 	};
 	size_t i;
 
@@ -64,7 +64,7 @@ static void add_optional(json_t *object, const struct function *function)
 json_t *function_json(const struct function *function)
 {
 	json_t *object = json_pack("{s:s, s:s, s:o, s:o, s:o, s:I, s:s, s:i, s:i, s:{s:i, s:i}, "
-				   "s:s, s:b, s:i, s:o, s:o, s:o, s:{s:o, s:o, s:o}, s:o}",
+				   "s:s, s:b, s:i, s:o, s:o, s:{s:o, s:o, s:o}, s:o}",
 				   "name", function->name,
 				   "runtime", function_runtimes[function->runtime],
 				   "code", code_json(function), "warm", texts_json(function->warm),
@@ -78,7 +78,6 @@ json_t *function_json(const struct function *function)
 				   "share", function->share, "priority", function->priority,
 				   "overrides", texts_json(function->overrides),
 				   "libraries", texts_json(function->libraries),
-				   "grants", texts_json(function->grants),
 				   "devices", "tokens", texts_json(function->tokens),
 				   "certificates", texts_json(function->certificates),
 				   "mqtt", texts_json(function->mqtt),

@@ -13,6 +13,7 @@
 #include "file.h"
 #include "function.h"
 #include "function_field.h"
+#include "function_grants.h"
 #include "name.h"
 #include "overrides.h"
 #include "user.h"
@@ -314,7 +315,7 @@ static const struct field fields[] = {
 	FIELD(priority, FIELD_NUMBER, .max = PRIORITY_MAX),
 	FIELD(overrides, FIELD_SET),
 	FIELD(libraries, FIELD_SET),
-	FIELD(grants, FIELD_SET),
+	FIELD(grants, FIELD_TEXT),
 	OTHER(devices),
 	OTHER(triggers),
 	OTHER(forward),
@@ -424,6 +425,16 @@ static int check_libraries(const struct function *function, struct error *err)
 	return 0;
 }
 
+/* The processes of a bootstrap are adopted where they can be, and those cannot be confined. */
+static int check_grants(const struct function *function, struct error *err)
+{
+	if (!function->grants)
+		return 0;
+	if (function->runtime == FUNCTION_BOOTSTRAP)
+		return error_set(err, EINVAL, "grants confine tasks that enter an image, and runtime bootstrap has none: leave them out");
+	return function_grants_check(function->grants, err);
+}
+
 static int check_reuse(const struct function *function, struct error *err)
 {
 	if (function->runtime == FUNCTION_BOOTSTRAP && function->reuse == FUNCTION_RESET)
@@ -439,8 +450,8 @@ static int set_defaults(struct function *function, const char *directory, struct
 {
 	char ***lists[] = {
 		&function->command, &function->warm, &function->environment, &function->overrides,
-		&function->libraries, &function->grants, &function->tokens,
-		&function->certificates, &function->mqtt,
+		&function->libraries, &function->tokens, &function->certificates,
+		&function->mqtt,
 	};
 	struct user user;
 	size_t i;
@@ -483,7 +494,8 @@ int function_parse(const json_t *manifest, const char *directory, const char *wh
 	}
 	adjust_reuse(manifest, function);
 	if (check_code(function, err) || check_overrides(function, err) ||
-	    check_libraries(function, err) || check_reuse(function, err)) {
+	    check_libraries(function, err) || check_grants(function, err) ||
+	    check_reuse(function, err)) {
 		function_free(function);
 		return error_prefix(err, "%.200s", what);
 	}
@@ -505,6 +517,11 @@ static int read_file(const char *path, bool whole, struct function *function, st
 				 why.line);
 	if (function_parse(manifest, dirname(found), path, function, err))
 		return -1;
+	if (function->grants && json_object_get(manifest, "owner")) {
+		function_free(function);
+		return error_set(err, EINVAL, "%.200s: owner and grants both say whom tasks run as: leave owner out",
+				 path);
+	}
 	function->whole = whole;
 	return 0;
 }
@@ -524,13 +541,13 @@ void function_free(struct function *function)
 {
 	char **lists[] = {
 		function->command, function->warm, function->environment, function->overrides,
-		function->libraries, function->grants, function->tokens, function->certificates,
-		function->mqtt,
+		function->libraries, function->tokens, function->certificates, function->mqtt,
 	};
 	char *texts[] = {
 		function->version, function->alias, function->directory, function->file,
-		function->handler, function->base, function->trust_domain, function->forward_hub,
-		function->forward_cloud, function->reason,
+		function->handler, function->base, function->trust_domain, function->grants,
+		function->forward_hub, function->forward_cloud, function->reason,
+		function->deployment,
 	};
 	size_t i;
 

@@ -16,6 +16,8 @@
 #include "function_store.h"
 #include "name.h"
 
+#define FORMER	"former.json"
+
 static void make_path(const char *name, const char *file, char path[PATH_MAX])
 {
 	snprintf(path, PATH_MAX, FUNCTION_DIRECTORY "/%s%s%s", name, file ? "/" : "", file ?: "");
@@ -48,6 +50,7 @@ static int take(const json_t *state, const char *path, struct function *function
 {
 	const char *digest = json_string_value(json_object_get(state, "digest"));
 	const char *reason = json_string_value(json_object_get(state, "reason"));
+	const char *deployment = json_string_value(json_object_get(state, "deployment"));
 	int mode = mode_of(json_string_value(json_object_get(state, "mode")));
 	char directory[PATH_MAX];
 
@@ -62,10 +65,11 @@ static int take(const json_t *state, const char *path, struct function *function
 	function->mode = mode;
 	memcpy(function->digest, digest, FUNCTION_DIGEST_SIZE);
 	function->reason = reason ? strdup(reason) : NULL;
+	function->deployment = deployment ? strdup(deployment) : NULL;
 	return function->directory ? 0 : error_set(err, ENOMEM, "out of memory");
 }
 
-int function_get(const char *name, struct function *function, struct error *err)
+static int get(const char *name, const char *file, struct function *function, struct error *err)
 {
 	autojson json_t *state = NULL;
 	char path[PATH_MAX];
@@ -73,7 +77,7 @@ int function_get(const char *name, struct function *function, struct error *err)
 	*function = (struct function) {};
 	if (name_check("a function", name, err))
 		return -1;
-	make_path(name, FUNCTION_MANIFEST, path);
+	make_path(name, file, path);
 	if (access(path, F_OK) && errno == ENOENT)
 		return error_set(err, ENOENT, "there is no function %.80s: see coppice function list",
 				 name);
@@ -86,21 +90,27 @@ int function_get(const char *name, struct function *function, struct error *err)
 	return -1;
 }
 
-static int is_function(const struct dirent *entry)
+int function_get(const char *name, struct function *function, struct error *err)
 {
-	char path[PATH_MAX];
+	return get(name, FUNCTION_MANIFEST, function, err);
+}
 
-	make_path(entry->d_name, FUNCTION_MANIFEST, path);
-	return entry->d_name[0] != '.' && !access(path, F_OK);
+static int has_name(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
 }
 
 /* One that is deleted meanwhile is left out. */
-static int call(const char *name, function_fn fn, void *data, struct error *err)
+static int call(const char *name, const char *file, function_fn fn, void *data, struct error *err)
 {
 	struct function function;
+	char path[PATH_MAX];
 	int ret;
 
-	if (function_get(name, &function, err))
+	make_path(name, file, path);
+	if (access(path, F_OK))
+		return 0;
+	if (get(name, file, &function, err))
 		return err->code == ENOENT ? 0 : -1;
 	ret = fn(&function, data);
 	function_free(&function);
@@ -112,21 +122,31 @@ static int byte_order(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-int function_each(function_fn fn, void *data, struct error *err)
+static int each(const char *file, function_fn fn, void *data, struct error *err)
 {
 	struct dirent **entries;
-	int nr = scandir(FUNCTION_DIRECTORY, &entries, is_function, byte_order), i, ret = 0;
+	int nr = scandir(FUNCTION_DIRECTORY, &entries, has_name, byte_order), i, ret = 0;
 
 	if (nr < 0)
 		return errno == ENOENT ? 0 : error_set(err, errno, FUNCTION_DIRECTORY " cannot be read: %s",
 						       strerror(errno));
 	for (i = 0; i < nr; i++) {
 		if (!ret)
-			ret = call(entries[i]->d_name, fn, data, err);
+			ret = call(entries[i]->d_name, file, fn, data, err);
 		free(entries[i]);
 	}
 	free(entries);
 	return ret;
+}
+
+int function_each(function_fn fn, void *data, struct error *err)
+{
+	return each(FUNCTION_MANIFEST, fn, data, err);
+}
+
+int function_each_former(function_fn fn, void *data, struct error *err)
+{
+	return each(FORMER, fn, data, err);
 }
 
 /*
@@ -178,11 +198,12 @@ void functions_free(struct functions *functions)
  * Writing.
  */
 
-int function_put(const struct function *function, struct error *err)
+static int put(const struct function *function, const char *file, struct error *err)
 {
-	autojson json_t *state = json_pack("{s:o, s:s, s:s, s:s?}", "manifest", function_json(function),
-					   "digest", function->digest, "mode",
-					   function_modes[function->mode], "reason", function->reason);
+	autojson json_t *state = json_pack("{s:o, s:s, s:s, s:s?, s:s?}", "manifest",
+					   function_json(function), "digest", function->digest,
+					   "mode", function_modes[function->mode], "reason",
+					   function->reason, "deployment", function->deployment);
 	char path[PATH_MAX];
 
 	if (!state)
@@ -190,20 +211,40 @@ int function_put(const struct function *function, struct error *err)
 	make_path(function->name, NULL, path);
 	if (file_make_directory(path, 0755, err))
 		return -1;
-	make_path(function->name, FUNCTION_MANIFEST, path);
+	make_path(function->name, file, path);
 	/* The environment may have secrets in it. */
 	return file_write_json(path, 0600, state, err);
 }
 
-int function_remove(const char *name, struct error *err)
+int function_put(const struct function *function, struct error *err)
+{
+	return put(function, FUNCTION_MANIFEST, err);
+}
+
+int function_put_former(const struct function *function, struct error *err)
+{
+	return put(function, FORMER, err);
+}
+
+static int remove_file(const char *name, const char *file, struct error *err)
 {
 	char path[PATH_MAX];
 
-	make_path(name, FUNCTION_MANIFEST, path);
+	make_path(name, file, path);
 	if (file_remove(path, err))
 		return -1;
 	make_path(name, NULL, path);
 	rmdir(path);
 	rmdir(FUNCTION_DIRECTORY);
 	return 0;
+}
+
+int function_remove(const char *name, struct error *err)
+{
+	return remove_file(name, FUNCTION_MANIFEST, err);
+}
+
+int function_forget_former(const char *name, struct error *err)
+{
+	return remove_file(name, FORMER, err);
 }

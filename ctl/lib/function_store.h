@@ -13,6 +13,14 @@ int __must_check function_put(const struct function *function, struct error *err
 /* Forget it. No error if there is none. */
 int __must_check function_remove(const char *name, struct error *err);
 
+/*
+ * What a function was before, as long as its group and code may be there: written before the
+ * manifest is replaced or removed, so that who is killed then leaves nothing unknown.
+ */
+int __must_check function_put_former(const struct function *function, struct error *err);
+int __must_check function_forget_former(const char *name, struct error *err);
+int __must_check function_each_former(function_fn fn, void *data, struct error *err);
+
 /* All of them, in an array that functions_free() frees. */
 struct functions {
 	struct function *list;

@@ -45,7 +45,7 @@ static int check_families(const struct endpoint *endpoint, const struct endpoint
 	endpoint_format(endpoint, from);
 	endpoint_format(handler, to);
 	if ((endpoint->family == AF_UNIX) != (handler->family == AF_UNIX))
-		return error_set(err, EAFNOSUPPORT, "%s cannot be sent to %s: a socket stays one of the Internet or one of a path: put a relay in between, socat say, and name its address",
+		return error_set(err, EAFNOSUPPORT, "%s cannot be sent to %s: a socket stays one of the Internet or one of a path: put `coppice handler relay` in between, and name its address",
 				 from, to);
 	if (endpoint->family == AF_INET && handler->family == AF_INET6)
 		return error_set(err, EAFNOSUPPORT, "%s cannot be sent to %s: IPv4 sockets reach no IPv6 address: let the handler listen on an IPv4 one too",

@@ -185,9 +185,12 @@ struct redirect_hook {
 };
 
 typedef int (*hook_fn)(const struct redirect_hook *hook, void *data);
-/* In the order in which they are attached; a non-zero result of @fn ends it and is returned. */
-int __must_check redirect_hooks(const char *group, const char *cgroup_path, hook_fn fn,
-				void *data, struct error *err);
+/*
+ * Of the cgroup of @at_path, which is the group's or below it, in the order in which they are
+ * attached; a non-zero result of @fn ends it and is returned.
+ */
+int __must_check redirect_hooks(const char *group, const char *cgroup_path, const char *at_path,
+				hook_fn fn, void *data, struct error *err);
 
 /* What no rule of the group was for; events that were lost, of the hub. */
 struct redirect_totals {

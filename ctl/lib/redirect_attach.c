@@ -632,14 +632,13 @@ int redirect_verify(const char *group, const char *cgroup_path, bool *attached,
 	return result;
 }
 
-/* Where the group's program stands among all that run at a hook. */
-static struct redirect_hook look_at(const struct target *target, enum hook hook)
+/* Where the group's program stands among all that run at a hook of the cgroup @at. */
+static struct redirect_hook look_at(const struct target *target, int at, enum hook hook)
 {
 	__u32 ours = linked_program(target, hook), programs[EFFECTIVE_MAX], nr = EFFECTIVE_MAX, i;
 	struct redirect_hook found = { .name = hooks[hook].pin };
 
-	if (bpf_prog_query(target->cgroup, hooks[hook].type, BPF_F_QUERY_EFFECTIVE, NULL,
-			   programs, &nr))
+	if (bpf_prog_query(at, hooks[hook].type, BPF_F_QUERY_EFFECTIVE, NULL, programs, &nr))
 		return found;
 	for (i = 0; i < nr; i++) {
 		if (ours && programs[i] == ours)
@@ -652,21 +651,23 @@ static struct redirect_hook look_at(const struct target *target, enum hook hook)
 	return found;
 }
 
-int redirect_hooks(const char *group, const char *cgroup_path, hook_fn fn, void *data,
-		   struct error *err)
+int redirect_hooks(const char *group, const char *cgroup_path, const char *at_path, hook_fn fn,
+		   void *data, struct error *err)
 {
 	cleanup_pins struct pins pins = PINS_CLOSED;
 	struct target target = { .group = group, .cgroup = -1 };
+	struct target at = { .group = group, .cgroup = -1 };
 	struct redirect_hook found;
 	int nr = nr_hooks(), hook, result = 0;
 
 	if (redirect_check_group(group, err) || pins_open(&pins, PINS_READ, err) ||
-	    open_cgroup(&target, cgroup_path, err))
+	    open_cgroup(&target, cgroup_path, err) || open_cgroup(&at, at_path, err))
 		result = -1;
 	for (hook = 0; hook < nr && !result; hook++) {
-		found = look_at(&target, hook);
+		found = look_at(&target, at.cgroup, hook);
 		result = fn(&found, data);
 	}
 	redirect_close_fd(&target.cgroup);
+	redirect_close_fd(&at.cgroup);
 	return result;
 }

@@ -34,14 +34,14 @@ void spec_free(struct spec *spec)
 
 	for (i = 0; spec->resources && i < spec->nr_resources; i++)
 		free(spec->resources[i].source);
+	for (i = 0; spec->functions && i < spec->nr_functions; i++)
+		free(spec->functions[i].manifest);
 	free(spec->functions);
 	free(spec->roles);
 	free(spec->resources);
 	free(spec->rights);
 	json_decref(spec->gone_roles);
 	json_decref(spec->gone_resources);
-	json_decref(spec->manifests);
-	json_decref(spec->overrides);
 	*spec = (struct spec){};
 }
 
@@ -120,7 +120,7 @@ static int parse_ranges(const json_t *object, struct spec *spec, struct error *e
 static int parse_head(const json_t *object, struct spec *spec, struct error *err)
 {
 	static const char *const known[] = { "name", "version", "functions", "resources", "access",
-		"ranges", "gone", "manifests", "overrides", NULL };
+		"ranges", "gone", NULL };
 	const char *name;
 
 	if (fields_check(object, "", known, err))
@@ -129,8 +129,6 @@ static int parse_head(const json_t *object, struct spec *spec, struct error *err
 	if (!name || field_number(object, "", "version", 1, INT64_MAX, &spec->version, err))
 		return -1;
 	snprintf(spec->name, sizeof(spec->name), "%s", name);
-	spec->manifests = json_incref(json_object_get(object, "manifests"));
-	spec->overrides = json_incref(json_object_get(object, "overrides"));
 	return parse_ranges(object, spec, err);
 }
 
@@ -174,10 +172,24 @@ static int check_roles(const struct spec *spec, const json_t *list, const struct
 	return 0;
 }
 
+static int take_manifest(const json_t *object, const char *where, struct spec_function *function,
+			 struct error *err)
+{
+	const char *path;
+
+	if (!json_object_get(object, "manifest"))
+		return 0;
+	path = field_text(object, where, "manifest", err);
+	if (!path)
+		return -1;
+	function->manifest = strdup(path);
+	return function->manifest ? 0 : error_set(err, ENOMEM, "out of memory");
+}
+
 static int parse_function(const json_t *object, const char *where, struct spec *spec,
 			  struct names *names, size_t i, struct error *err)
 {
-	static const char *const known[] = { "name", "role", NULL };
+	static const char *const known[] = { "name", "role", "manifest", NULL };
 	const char *name, *role;
 
 	if (fields_check(object, where, known, err))
@@ -189,7 +201,8 @@ static int parse_function(const json_t *object, const char *where, struct spec *
 	if (!role)
 		return -1;
 	snprintf(spec->functions[i].name, DEPLOYMENT_NAME_SIZE, "%s", name);
-	return take_role(spec, names, role, i, err);
+	return take_role(spec, names, role, i, err) ||
+	       take_manifest(object, where, &spec->functions[i], err) ? -1 : 0;
 }
 
 static int parse_functions(const json_t *object, struct spec *spec, struct names *names,
@@ -209,9 +222,9 @@ static int parse_functions(const json_t *object, struct spec *spec, struct names
 		return -1;
 	for (i = 0; i < nr; i++) {
 		snprintf(where, sizeof(where), "functions[%zu]", i);
+		spec->nr_functions = i + 1;
 		if (parse_function(json_array_get(list, i), where, spec, names, i, err))
 			return -1;
-		spec->nr_functions = i + 1;
 	}
 	return check_roles(spec, list, names, err);
 }
@@ -638,4 +651,22 @@ int spec_parse(const json_t *object, struct spec *spec, struct error *err)
 	if (ret)
 		spec_free(spec);
 	return ret;
+}
+
+int spec_resolve(struct spec *spec, const char *directory, struct error *err)
+{
+	char *path;
+	size_t i;
+
+	for (i = 0; i < spec->nr_functions; i++) {
+		struct spec_function *function = &spec->functions[i];
+
+		if (!function->manifest || function->manifest[0] == '/')
+			continue;
+		if (asprintf(&path, "%s/%s", directory, function->manifest) < 0)
+			return error_set(err, ENOMEM, "out of memory");
+		free(function->manifest);
+		function->manifest = path;
+	}
+	return 0;
 }

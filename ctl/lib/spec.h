@@ -16,6 +16,7 @@ struct spec_function {
 	char name[DEPLOYMENT_NAME_SIZE];
 	size_t role;
 	size_t next;		/* of the same role; SPEC_END */
+	char *manifest;		/* relative to the SPEC, or absolute; NULL: it carries none */
 };
 
 struct spec_role {
@@ -42,11 +43,12 @@ struct spec {
 	unsigned char *rights;	/* reduced; by function, then resource */
 	struct deployment_range uids, gids;
 	json_t *gone_roles, *gone_resources;	/* sets of names */
-	json_t *manifests, *overrides;		/* or NULL */
 };
 
 void spec_free(struct spec *spec);
 int __must_check spec_parse(const json_t *object, struct spec *spec, struct error *err);
+/* Paths of manifests are relative to @directory. */
+int __must_check spec_resolve(struct spec *spec, const char *directory, struct error *err);
 
 static inline unsigned int spec_rights(const struct spec *spec, size_t function, size_t resource)
 {

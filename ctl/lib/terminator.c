@@ -29,6 +29,9 @@
 #define CONFIG		RUN "/haproxy.cfg"
 #define PORT_FIRST	20443
 #define PORT_LAST	20942
+#define UNIX_PREFIX	"unix:"
+/* Of a path that means the same in HAProxy's configuration. */
+#define PATH_CHARACTERS	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._+-"
 
 /*
  * Records.
@@ -89,6 +92,12 @@ static const json_t *find_listener(const json_t *list, const char *address)
 	return NULL;
 }
 
+/* A relay has none, and no certificate. */
+static bool has_hosts(const json_t *record)
+{
+	return json_array_size(json_object_get(record, "hosts"));
+}
+
 bool terminator_listens_at(const struct endpoint *handler)
 {
 	char address[REDIRECT_TEXT_MAX];
@@ -96,7 +105,7 @@ bool terminator_listens_at(const struct endpoint *handler)
 	autojson json_t *list = terminator_list(&ignored);
 
 	endpoint_format(handler, address);
-	return find_listener(list, address);
+	return has_hosts(find_listener(list, address));
 }
 
 /*
@@ -107,14 +116,19 @@ static void print_handler(FILE *file, const json_t *record, const char *leaf)
 {
 	bool http = json_is_true(json_object_get(record, "http"));
 	bool proxy = json_is_true(json_object_get(record, "proxy"));
+	const char *to = text_of(record, "to");
+	const char *path = strncmp(to, UNIX_PREFIX, strlen(UNIX_PREFIX)) ? NULL :
+			   to + strlen(UNIX_PREFIX);
 
-	fprintf(file, "\nlisten %s\n\tmode %s\n\tbind %s ssl crt %s alpn %s\n",
-		text_of(record, "name"), http ? "http" : "tcp", text_of(record, "listen"), leaf,
-		http ? "h2,http/1.1" : "http/1.1");
+	fprintf(file, "\nlisten %s\n\tmode %s\n\tbind %s", text_of(record, "name"),
+		http ? "http" : "tcp", text_of(record, "listen"));
+	if (leaf)
+		fprintf(file, " ssl crt %s alpn %s", leaf, http ? "h2,http/1.1" : "http/1.1");
+	fputc('\n', file);
 	if (http)
 		fprintf(file, "\thttp-response del-header Alt-Svc\n\toption http-no-delay\n");
-	fprintf(file, "\tserver handler %s%s\n", text_of(record, "to"),
-		proxy ? " send-proxy-v2 proxy-v2-options authority" : "");
+	fprintf(file, "\tserver handler %s%s%s%s\n", path ? "unix@" : "", path ?: to,
+		proxy ? " send-proxy-v2" : "", proxy && leaf ? " proxy-v2-options authority" : "");
 }
 
 static void print_head(FILE *file)
@@ -160,10 +174,11 @@ static int print_all(FILE *file, const json_t *list, bool *renewed, struct error
 
 	print_head(file);
 	json_array_foreach(list, i, record) {
-		if (leaf_of(record, leaf, &made, err))
+		made = false;
+		if (has_hosts(record) && leaf_of(record, leaf, &made, err))
 			return -1;
 		*renewed |= made;
-		print_handler(file, record, leaf);
+		print_handler(file, record, has_hosts(record) ? leaf : NULL);
 	}
 	return 0;
 }
@@ -224,7 +239,7 @@ static int configure(char **argv, struct error *err)
 
 	memcpy(argv, words, sizeof(words));
 	if (list && !json_array_size(list))
-		return error_set(err, ENOENT, "there are no handlers behind TLS: add one with `coppice handler tls`");
+		return error_set(err, ENOENT, "there are no handlers behind TLS: add one with `coppice handler tls` or `coppice handler relay`");
 	return list ? write_config(list, CONFIG, &renewed, err) : -1;
 }
 
@@ -409,9 +424,15 @@ static int add(struct tls_handler *handler, struct error *err)
 
 static int check_addresses(const struct tls_handler *handler, struct error *err)
 {
-	if (handler->listen.family != AF_UNIX && handler->to.family != AF_UNIX)
-		return 0;
-	return error_set(err, EAFNOSUPPORT, "a handler behind TLS has an address and a port: give them in place of the path of a socket");
+	const char *path = handler->to.path;
+
+	if (handler->listen.family == AF_UNIX)
+		return error_set(err, EAFNOSUPPORT, "--listen %.80s: tasks come by TCP: give an address and a port",
+				 handler->listen.path);
+	if (handler->to.family == AF_UNIX && path[strspn(path, PATH_CHARACTERS)])
+		return error_set(err, EINVAL, "--to: the path of a socket behind HAProxy has letters, digits and /._+- only: '%.80s' has others",
+				 path);
+	return 0;
 }
 
 int terminator_add(struct tls_handler *handler, struct error *err)
@@ -457,7 +478,7 @@ int terminator_delete(const char *name, struct error *err)
 	if (held < 0)
 		return -1;
 	if (access(path, F_OK))
-		return error_set(err, ENOENT, "there is no handler %s behind TLS: `coppice handler list` shows them",
+		return error_set(err, ENOENT, "there is no handler %s behind TLS or a relay: `coppice handler list` shows them",
 				 name);
 	return take_out(path, err) || ca_leaf_remove(name, err) ? -1 : 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Handlers behind TLS: HAProxy takes the tasks' TLS connections with certificates of the hub's
- * CA and passes plain ones to the handler. What there is of them is in
+ * Handlers behind TLS or a relay: HAProxy takes the tasks' TLS connections with certificates of the hub's
+ * CA, or plain ones, and passes plain ones to the handler. What there is of them is in
  * /var/lib/coppice/handler/NAME.json.
  */
 #ifndef COPPICE_TERMINATOR_H
@@ -19,7 +19,7 @@
 struct tls_handler {
 	const char *name;
 	const char *const *hosts;
-	size_t nr_hosts;
+	size_t nr_hosts;		/* none: a relay, without TLS */
 	struct endpoint to;		/* the plain handler */
 	struct endpoint listen;		/* port 0: one that is free */
 	bool http;			/* know requests from each other, HTTP/2 too */
@@ -33,7 +33,7 @@ int __must_check terminator_delete(const char *name, struct error *err);
 /* Objects {name, hosts, to, listen, http, proxy}, by name. */
 json_t *terminator_list(struct error *err);
 
-/* Is this where one of them listens? */
+/* Is this where one of them listens with TLS? */
 bool terminator_listens_at(const struct endpoint *handler);
 
 #endif /* COPPICE_TERMINATOR_H */

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +25,7 @@
 
 #define TICK_NS		NS_PER_S
 #define DRAIN_NS	(60 * NS_PER_S)	/* for what is being answered when it is to end */
-#define HELD_MAX	(64UL << 20)	/* bytes of bodies */
+#define HELD_MAX	(64UL << 20)	/* bytes of bodies, by TLS half as many more */
 #define LOCK_FILE	RUN_DIRECTORY "/serve.lock"
 
 struct ending {
@@ -37,7 +38,8 @@ struct ending {
  * Listening.
  */
 
-static int listen_on(struct coordinator *coordinator, int fd, struct error *err)
+static int listen_on(struct coordinator *coordinator, struct http *http, int fd,
+		     struct error *err)
 {
 	if (coordinator->nr_listeners == COORDINATOR_LISTENERS) {
 		close(fd);
@@ -46,7 +48,7 @@ static int listen_on(struct coordinator *coordinator, int fd, struct error *err)
 	}
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	return listener_open(&coordinator->listeners[coordinator->nr_listeners++],
-			     &coordinator->http, fd, &invoke_service, coordinator, err);
+			     http, fd, &invoke_service, coordinator, err);
 }
 
 /* The lock says that the socket is nobody's. Everybody may connect: see may_invoke(). */
@@ -62,7 +64,7 @@ static int listen_unix(struct coordinator *coordinator, const char *path, struct
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd >= 0 && !bind(fd, (struct sockaddr *)&address, sizeof(address)) &&
 	    !chmod(path, 0666) && !listen(fd, SOMAXCONN))
-		return listen_on(coordinator, fd, err);
+		return listen_on(coordinator, &coordinator->http, fd, err);
 	error_set(err, errno, "%.200s cannot be listened on: %s", path, strerror(errno));
 	cleanup_close(&fd);
 	return -1;
@@ -78,9 +80,52 @@ static int listen_port(struct coordinator *coordinator, unsigned int port, struc
 
 	if (fd >= 0 && !setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) &&
 	    !bind(fd, (struct sockaddr *)&in, sizeof(in)) && !listen(fd, SOMAXCONN))
-		return listen_on(coordinator, fd, err);
+		return listen_on(coordinator, &coordinator->http, fd, err);
 	error_set(err, errno, "port %u of the loopback interface cannot be listened on: %s: choose another with --port",
 		  port, strerror(errno));
+	cleanup_close(&fd);
+	return -1;
+}
+
+/* ADDRESS:PORT, an IPv6 address in brackets; a name would have to be looked up. */
+static struct addrinfo *parse_address(const char *text)
+{
+	const struct addrinfo hints = {
+		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+		.ai_socktype = SOCK_STREAM,
+	};
+	const char *colon = strrchr(text, ':');
+	size_t len = colon ? colon - text : 0;
+	struct addrinfo *address = NULL;
+	char host[64];
+
+	if (!len || len >= sizeof(host) || !colon[1])
+		return NULL;
+	if (*text == '[' && text[len - 1] == ']') {
+		text++;
+		len -= 2;
+	}
+	snprintf(host, sizeof(host), "%.*s", (int)len, text);
+	return getaddrinfo(host, colon + 1, &hints, &address) ? NULL : address;
+}
+
+static int listen_secure(struct coordinator *coordinator, const char *text, struct error *err)
+{
+	struct addrinfo *address = parse_address(text);
+	int fd = -1, on = 1;
+
+	if (!address)
+		return error_usage(err, "'%.80s' is nothing to listen on: give ADDRESS:PORT or [ADDRESS]:PORT, like 0.0.0.0:8443",
+				   text);
+	fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && !setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) &&
+	    !bind(fd, address->ai_addr, address->ai_addrlen) && !listen(fd, SOMAXCONN)) {
+		freeaddrinfo(address);
+		return listen_on(coordinator, &coordinator->secure, fd, err);
+	}
+	error_set(err, errno, "%.80s cannot be listened on: %s: choose another address with --listen", text,
+		  strerror(errno));
+	freeaddrinfo(address);
 	cleanup_close(&fd);
 	return -1;
 }
@@ -91,9 +136,11 @@ static int listen_all(struct coordinator *coordinator, struct error *err)
 	unsigned int nr, i;
 	int first;
 
+	if (settings->listen && listen_secure(coordinator, settings->listen, err))
+		return -1;
 	nr = systemd_listen_fds(&first);
 	for (i = 0; i < nr; i++)
-		if (listen_on(coordinator, first + i, err))
+		if (listen_on(coordinator, &coordinator->http, first + i, err))
 			return -1;
 	if (nr)
 		return 0;
@@ -114,23 +161,25 @@ static void on_tick(struct timer *timer)
 	pool_make_room(coordinator);
 	if (!coordinator->draining)
 		pool_fill_all(coordinator);
-	coordinator->queue.hungry = true;
+	queue_look(&coordinator->queue);
 	coordinator->changed = true;
 	loop_at(&coordinator->loop, timer, loop_now() + TICK_NS);
 }
 
-/* All that can be done at once; how long may be waited then. */
+/* All that can be done at once; how long may be waited then, -1 for ever. */
 static int work(struct coordinator *coordinator)
 {
-	int limit_ms;
+	int limit_ms, secure_ms = -1;
 
 	do {
 		queue_run(&coordinator->queue);
 		if (coordinator->changed)
 			waiting_dispatch(coordinator);
 		limit_ms = http_run(&coordinator->http);
+		if (coordinator->settings.listen)
+			secure_ms = http_run(&coordinator->secure);
 	} while (coordinator->changed || !TAILQ_EMPTY(&coordinator->queue.additions));
-	return limit_ms;
+	return secure_ms < 0 || (limit_ms >= 0 && limit_ms < secure_ms) ? limit_ms : secure_ms;
 }
 
 static bool has_tasks(const struct coordinator *coordinator)
@@ -143,12 +192,18 @@ static bool has_tasks(const struct coordinator *coordinator)
 	return false;
 }
 
+static bool is_answering(const struct coordinator *coordinator)
+{
+	return http_is_answering(&coordinator->http) ||
+	       (coordinator->settings.listen && http_is_answering(&coordinator->secure));
+}
+
 /* Answers that are being sent count, too. */
 static bool is_done(const struct coordinator *coordinator)
 {
 	return coordinator->draining && !has_tasks(coordinator) &&
 	       TAILQ_EMPTY(&coordinator->waiting) &&
-	       (coordinator->loop.ended || !http_is_answering(&coordinator->http));
+	       (coordinator->loop.ended || !is_answering(coordinator));
 }
 
 static int run(struct coordinator *coordinator, struct error *err)
@@ -243,11 +298,24 @@ static int take_lock(struct error *err)
 	return -1;
 }
 
+static int open_secure(struct coordinator *coordinator, struct error *err)
+{
+	const struct settings *settings = &coordinator->settings;
+
+	if (!settings->certificate)
+		return 0;
+	if (tls_open(&coordinator->tls, settings->certificate, settings->key, settings->ca, err))
+		return -1;
+	return settings->listen ? http_open(&coordinator->secure, &coordinator->loop, HELD_MAX / 2,
+					    &coordinator->tls, err) : 0;
+}
+
 static int open_all(struct coordinator *coordinator, struct ending *ending, struct error *err)
 {
 	raise_limits();
 	if (loop_open(&coordinator->loop, err) ||
-	    http_open(&coordinator->http, &coordinator->loop, HELD_MAX, err) ||
+	    http_open(&coordinator->http, &coordinator->loop, HELD_MAX, NULL, err) ||
+	    open_secure(coordinator, err) ||
 	    watch_signals(ending, err) || queue_open(&coordinator->queue, coordinator, err))
 		return -1;
 	task_remove_strays();
@@ -280,6 +348,10 @@ int coordinator_run(const struct backend *backend, const struct settings *settin
 	ret = run(&coordinator, err);
 	queue_close(&coordinator.queue);
 	http_close(&coordinator.http);
+	if (settings->listen)
+		http_close(&coordinator.secure);
+	tls_close(&coordinator.tls);
+	admission_close(&coordinator.admission);
 	pool_free_all(&coordinator);
 	loop_close(&coordinator.loop);
 	return ret;

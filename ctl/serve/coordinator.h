@@ -4,6 +4,7 @@
  * them, and takes the tasks down. One thread, one loop.
  *
  *	http		listeners, connections, exchanges
+ *	admission, tls	who asks, and what they may ask for
  *	invoke, runtime_api, metrics	what is served by HTTP: to clients, to tasks, to monitors
  *	request		what is asked for
  *	pool		a deployed function: its tasks, what it has measured, its log
@@ -14,6 +15,7 @@
 #ifndef COPPICE_COORDINATOR_H
 #define COPPICE_COORDINATOR_H
 
+#include "admission.h"
 #include "http.h"
 #include "lib/backend.h"
 #include "loop.h"
@@ -31,13 +33,17 @@ struct settings {
 	unsigned int idle_s;	/* until an idle task is ended */
 	uint64_t reserve;	/* bytes of the hub's memory that stay available */
 	bool any_user;		/* may invoke */
+	const char *listen;	/* ADDRESS:PORT for devices and hubs, by TLS; or NULL */
+	const char *certificate, *key, *ca;	/* files, or all NULL */
 };
 
 struct coordinator {
 	const struct backend *backend;
 	struct settings settings;
 	struct loop loop;
-	struct http http;
+	struct http http, secure;	/* secure: open if there is a certificate */
+	struct tls tls;
+	struct admission admission;
 	struct listener listeners[COORDINATOR_LISTENERS];
 	unsigned int nr_listeners;
 	TAILQ_HEAD(pools, pool) pools;

@@ -32,6 +32,14 @@ const char *exchange_query(const struct exchange *exchange, const char *name)
 	return MHD_lookup_connection_value(exchange->mhd, MHD_GET_ARGUMENT_KIND, name);
 }
 
+gnutls_session_t exchange_tls(const struct exchange *exchange)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(exchange->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+	return info ? info->tls_session : NULL;
+}
+
 /* Bytes that an answer holds until it has been sent. */
 struct held {
 	struct http *http;
@@ -441,10 +449,20 @@ int http_run(struct http *http)
 	return ms < 60000 ? ms : 60000;
 }
 
-static int start(struct http *http, struct error *err)
+static int start(struct http *http, const struct tls *tls, struct error *err)
 {
 	const unsigned int flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET |
-				   MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
+				   MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | (tls ? MHD_USE_TLS : 0);
+	struct MHD_OptionItem secure[] = {
+		{ MHD_OPTION_HTTPS_MEM_CERT, 0, tls ? tls->certificate : NULL },
+		{ MHD_OPTION_HTTPS_MEM_KEY, 0, tls ? tls->key : NULL },
+		{ MHD_OPTION_HTTPS_MEM_TRUST, 0, tls ? tls->ca : NULL },
+		{ MHD_OPTION_HTTPS_PRIORITIES, 0, "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2" },
+		{ MHD_OPTION_END, 0, NULL },
+	};
+
+	if (!tls)
+		secure[0].option = MHD_OPTION_END;
 
 	http->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, http,
 			MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
@@ -453,13 +471,15 @@ static int start(struct http *http, struct error *err)
 			MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)IDLE_S,
 			MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEAD_MAX,
 			MHD_OPTION_STRICT_FOR_CLIENT, 1,
+			MHD_OPTION_ARRAY, secure,
 			MHD_OPTION_END);
 	if (!http->daemon)
 		return error_set(err, errno, "HTTP cannot be served: %s", strerror(errno));
 	return 0;
 }
 
-int http_open(struct http *http, struct loop *loop, size_t held_max, struct error *err)
+int http_open(struct http *http, struct loop *loop, size_t held_max, const struct tls *tls,
+	      struct error *err)
 {
 	const union MHD_DaemonInfo *info;
 	int fd;
@@ -469,7 +489,7 @@ int http_open(struct http *http, struct loop *loop, size_t held_max, struct erro
 		.watch = { .fd = -1, .ready = on_ready }, .sweep = { .fire = sweep },
 	};
 	TAILQ_INIT(&http->connections);
-	if (start(http, err))
+	if (start(http, tls, err))
 		return -1;
 	info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	fd = dup(info->epoll_fd);

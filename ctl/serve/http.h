@@ -3,10 +3,12 @@
 #ifndef COPPICE_HTTP_H
 #define COPPICE_HTTP_H
 
+#include <gnutls/gnutls.h>
 #include <microhttpd.h>
 #include <sys/types.h>
 
 #include "loop.h"
+#include "tls.h"
 
 struct exchange;
 struct listener;
@@ -71,8 +73,9 @@ struct exchange {
 	void *data;
 };
 
+/* With @tls (or NULL) all connections are of TLS, and clients may show a certificate. */
 int __must_check http_open(struct http *http, struct loop *loop, size_t held_max,
-			   struct error *err);
+			   const struct tls *tls, struct error *err);
 /* Ends all connections; exchanges are told that they are gone. */
 void http_close(struct http *http);
 /* Is there a request that has come whole and has not all of its answer? */
@@ -87,6 +90,8 @@ int __must_check listener_open(struct listener *listener, struct http *http, int
 void listener_close(struct listener *listener);
 
 const char *exchange_header(const struct exchange *exchange, const char *name);
+/* NULL: it is no TLS. */
+gnutls_session_t exchange_tls(const struct exchange *exchange);
 const char *exchange_query(const struct exchange *exchange, const char *name);
 /* The body, from malloc(), is the caller's from now on. */
 char *exchange_take_body(struct exchange *exchange, size_t *len);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The cloud's Invoke API: POST /2015-03-31/functions/NAME/invocations. A client may invoke what
- * its user owns; root everything.
+ * its user owns, root everything, and a device what the hub says: see admission.c.
  */
 #include <gnutls/gnutls.h>
 #include <inttypes.h>
@@ -14,7 +14,6 @@
 #include "invoke.h"
 #include "log.h"
 #include "metrics.h"
-#include "peer.h"
 #include "reply.h"
 #include "waiting.h"
 
@@ -56,34 +55,27 @@ static bool is_latest(const char *qualifier)
 	return !qualifier || !*qualifier || !strcmp(qualifier, "$LATEST");
 }
 
-static bool may_invoke(const struct exchange *exchange, const struct pool *pool)
-{
-	struct peer peer;
-
-	return pool->coordinator->settings.any_user ||
-	       (peer_find(exchange->connection->fd, &peer) &&
-		(!peer.uid || peer.uid == pool->function.owner));
-}
-
 /* Answers itself if there is none. */
 static struct pool *find_pool(struct exchange *exchange, char *text)
 {
 	const char *query = exchange_query(exchange, "Qualifier"), *name;
+	struct caller caller;
 	struct pool *pool;
 	struct error err;
 	char *qualifier;
 
+	if (!admission_identify(exchange, &caller))
+		return NULL;
 	name = parse_name(text, &qualifier);
 	pool = pool_find(coordinator_of(exchange), name, &err);
 	if (!pool && err.code != ENOENT)
 		reply_error(exchange, MHD_HTTP_INTERNAL_SERVER_ERROR, "ServiceException", "%s", err.text);
+	else if (!pool && !admission_knows(coordinator_of(exchange), &caller))
+		admission_refuse_unknown(exchange);
 	else if (!pool || !is_latest(qualifier) || !is_latest(query))
 		unknown_function(exchange, name);
-	else if (may_invoke(exchange, pool))
+	else if (admission_permits(exchange, &caller, pool))
 		return pool;
-	else
-		reply_error(exchange, MHD_HTTP_FORBIDDEN, "AccessDeniedException",
-			    "the function is another user's: invoke it as its owner or as root");
 	return NULL;
 }
 
@@ -312,7 +304,7 @@ static void request(struct exchange *exchange)
 	bool get = !strcmp(exchange->method, "GET");
 	char *name;
 
-	if (get && !strcmp(exchange->path, "/metrics")) {
+	if (get && !exchange_tls(exchange) && !strcmp(exchange->path, "/metrics")) {
 		metrics_reply(exchange, coordinator_of(exchange));
 		return;
 	}

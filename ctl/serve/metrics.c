@@ -93,7 +93,10 @@ void metrics_reply(struct exchange *exchange, const struct coordinator *coordina
 		put_one(to, "queue_events", "Asynchronous events that have not run to their end",
 			coordinator->queue.stored);
 		put_one(to, "queue_dead", "Asynchronous events that were given up", coordinator->queue.dead);
-		put_one(to, "body_bytes", "Memory that requests and answers take", coordinator->http.held);
+		put_one(to, "body_bytes", "Memory that requests and answers take",
+			coordinator->http.held + coordinator->secure.held);
+		put_one(to, "devices_refused", "Requests of devices that may not make them",
+			coordinator->admission.refused);
 		put_one(to, "memory_available_bytes", "Memory of the hub that is available",
 			memory_available());
 		fclose(to);

@@ -54,6 +54,7 @@ static int load(struct pool *pool, const char *name, struct error *err)
 	pool->stamp = stamp;
 	pool->deleted = false;
 	function_group_name(&pool->function, pool->group);
+	grants_stamp(pool->group, &pool->grants);
 	return 0;
 }
 
@@ -89,13 +90,27 @@ static void end_tasks(struct pool *pool, const char *reason)
 	}
 }
 
+/* Running tasks keep the grants that they began with. */
+static void refresh_grants(struct pool *pool)
+{
+	struct grants_stamp now;
+
+	grants_stamp(pool->group, &now);
+	if (!memcmp(&now, &pool->grants, sizeof(now)))
+		return;
+	pool->grants = now;
+	end_tasks(pool, "its grants were changed");
+}
+
 static int refresh(struct pool *pool, struct error *err)
 {
 	struct timespec stamp = stamp_of(pool->function.name);
 	char name[IMAGE_NAME_MAX + 1];
 
-	if (same_time(&stamp, &pool->stamp) && !pool->deleted)
+	if (same_time(&stamp, &pool->stamp) && !pool->deleted) {
+		refresh_grants(pool);
 		return 0;
+	}
 	snprintf(name, sizeof(name), "%s", pool->function.name);
 	end_tasks(pool, "the function was changed");
 	if (!load(pool, name, err))

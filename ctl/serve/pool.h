@@ -7,6 +7,7 @@
 
 #include "function_log.h"
 #include "lib/function.h"
+#include "lib/grants.h"
 #include "loop.h"
 #include "request.h"
 
@@ -18,6 +19,7 @@ struct pool {
 	struct function function;
 	struct timespec stamp;	/* of its manifest, as it was read */
 	char group[IMAGE_NAME_MAX + 1];
+	struct grants_stamp grants;	/* of the group's, when its tasks were looked at last */
 	TAILQ_HEAD(tasks, task) tasks;	/* idle ones in order of their last event, the latest first */
 	unsigned int nr_tasks;	/* those that are not being ended */
 	unsigned int nr_starting, nr_idle, nr_waiting;

@@ -7,11 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "coordinator.h"
-#include "lib/file.h"
+#include "lib/queue_file.h"
 #include "log.h"
 #include "queue.h"
 #include "waiting.h"
@@ -37,16 +36,6 @@ struct loaded {
 	int64_t received;
 	TAILQ_ENTRY(loaded) link;
 };
-
-static const char schema[] =
-	"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -512;"
-	"CREATE TABLE IF NOT EXISTS event (id TEXT PRIMARY KEY, function TEXT NOT NULL,"
-	" payload BLOB NOT NULL, context TEXT, trace TEXT NOT NULL, received INTEGER NOT NULL,"
-	" tries INTEGER NOT NULL, due INTEGER NOT NULL);"
-	"CREATE INDEX IF NOT EXISTS event_due ON event (function, due);"
-	"CREATE TABLE IF NOT EXISTS dead (id TEXT PRIMARY KEY, function TEXT NOT NULL,"
-	" payload BLOB NOT NULL, context TEXT, trace TEXT NOT NULL, received INTEGER NOT NULL,"
-	" tries INTEGER NOT NULL, ended INTEGER NOT NULL, reason TEXT);";
 
 /*
  * Statements. Values follow a format: s text, i number, b bytes and their length.
@@ -388,6 +377,23 @@ static void load_due(struct queue *queue)
 	sqlite3_finalize(rows);
 }
 
+/* By the commands for dead letters. The version is that of others' changes. */
+static void take_changes(struct queue *queue)
+{
+	uint64_t version = ask_number(queue, "PRAGMA data_version");
+
+	if (version == queue->version)
+		return;
+	queue->version = version;
+	recount(queue);
+}
+
+void queue_look(struct queue *queue)
+{
+	take_changes(queue);
+	queue->hungry = true;
+}
+
 void queue_run(struct queue *queue)
 {
 	if (!TAILQ_EMPTY(&queue->additions))
@@ -399,27 +405,14 @@ void queue_run(struct queue *queue)
 		load_due(queue);
 }
 
-/* Events may have secrets. */
-static int open_file(struct queue *queue)
-{
-	mode_t before = umask(0077);
-	int ret = sqlite3_open(QUEUE_FILE, &queue->db);
-
-	umask(before);
-	return ret;
-}
-
 int queue_open(struct queue *queue, struct coordinator *coordinator, struct error *err)
 {
 	*queue = (struct queue) { .coordinator = coordinator, .hungry = true, .flush.fire = on_flush };
 	TAILQ_INIT(&queue->additions);
 	TAILQ_INIT(&queue->loaded);
-	if (file_make_directory(STATE_DIRECTORY, 0755, err))
+	if (queue_file_open(&queue->db, err))
 		return -1;
-	if (open_file(queue) != SQLITE_OK ||
-	    sqlite3_exec(queue->db, schema, NULL, NULL, NULL) != SQLITE_OK)
-		return error_set(err, EIO, QUEUE_FILE " cannot be used: %s", sqlite3_errmsg(queue->db));
-	sqlite3_busy_timeout(queue->db, 1000);
+	queue->version = ask_number(queue, "PRAGMA data_version");
 	recount(queue);
 	return 0;
 }

@@ -10,8 +10,6 @@
 
 #include "request.h"
 
-#define QUEUE_FILE	"/var/lib/coppice/queue.db"
-
 struct coordinator;
 
 struct queue {
@@ -20,6 +18,7 @@ struct queue {
 	bool open_transaction;
 	bool hungry;		/* there may be some to be run */
 	uint64_t stored, dead, bytes;
+	uint64_t version;	/* of the file, but for our changes */
 	struct timer flush;
 	TAILQ_HEAD(addition_list, addition) additions;	/* of this transaction */
 	TAILQ_HEAD(loaded_list, loaded) loaded;	/* handed out, and not ended */
@@ -35,6 +34,8 @@ void queue_close(struct queue *queue);
 
 bool queue_is_full(const struct queue *queue);
 void queue_add(struct queue *queue, struct request *request, queue_fn done);
+/* Now and then: others may have changed it, and times have come. */
+void queue_look(struct queue *queue);
 /* What is to be done before the loop waits: to disk with what was added, and out with what is due. */
 void queue_run(struct queue *queue);
 

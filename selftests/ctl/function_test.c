@@ -107,7 +107,9 @@ static const struct {
 	{ "{" LEAST ", \"overrides\": [\"198.18.0.5:80=127.0.0.1:80,block\"]}", "overrides: " },
 	{ "{" LEAST ", \"libraries\": [\"libfoo.so.1\"]}", "libraries: 'libfoo.so.1' is no library" },
 	{ "{" LEAST ", \"libraries\": [\"libfoo.so.1=foo.so\"]}", "with an absolute path" },
-	{ "{" LEAST ", \"grants\": [1]}", "grants[0] is a number" },
+	{ "{" LEAST ", \"grants\": [\"shop/till\"]}", "grants is a list" },
+	{ "{" LEAST ", \"grants\": \"shop\"}", "is no grant" },
+	{ "{" LEAST ", \"grants\": \"shop/../till\"}", "grants" },
 	{ "{" LEAST ", \"devices\": [\"x\"]}", "devices is a list: give an object" },
 	{ "{" LEAST ", \"devices\": {\"token\": []}}", "devices.token is no field" },
 	{ "{" LEAST ", \"devices\": {\"tokens\": \"x\"}}", "devices.tokens is a text" },
@@ -183,7 +185,7 @@ static const char whole[] = "{" LEAST ", \"version\": \"7\", \"alias\": \"live\"
 	"\"concurrency\": {\"min_warm\": 2, \"max\": 2}, \"reuse\": \"fresh\", \"share\": false, "
 	"\"priority\": 100, \"overrides\": [\"unix:/a=unix:/b\", \"*.s3.amazonaws.com:443=block\", "
 	"\"198.18.0.5:80=127.0.0.1:8080,prefer-local\", \"unix:/a=unix:/b\"], "
-	"\"libraries\": [\"libfoo.so.1=/opt/libfoo.so\"], \"grants\": [\"orders\", \"audit\"], "
+	"\"libraries\": [\"libfoo.so.1=/opt/libfoo.so\"], \"grants\": \"shop/till\", "
 	"\"devices\": {\"tokens\": [\"till\"], \"certificates\": [\"CN=till\"], \"mqtt\": [\"till-1\"]}, "
 	"\"triggers\": [{\"topic\": \"+/orders/#\", \"response\": \"done\"}, {\"topic\": \"#\"}], "
 	"\"forward\": {\"hub\": \"https://other:8443\"}}";
@@ -208,7 +210,7 @@ TEST(every_field)
 	EXPECT_FALSE(function.share);
 	EXPECT_EQ(100, function.priority);
 	EXPECT_EQ(3, texts_count(function.overrides));
-	EXPECT_STREQ("audit", function.grants[0]);
+	EXPECT_STREQ("shop/till", function.grants);
 	EXPECT_STREQ("till", function.tokens[0]);
 	EXPECT_STREQ("CN=till", function.certificates[0]);
 	EXPECT_STREQ("till-1", function.mqtt[0]);
@@ -283,8 +285,8 @@ static const struct {
 	{ ", \"triggers\": [{\"topic\": \"a\"}]", "", "1", "1", FUNCTION_TOGETHER, true },
 	{ ", \"concurrency\": {\"max\": 1}", "", "1", "1", FUNCTION_TOGETHER, true },
 	/* The order of what is a set. */
-	{ ", \"grants\": [\"a\", \"b\"]", ", \"grants\": [\"b\", \"a\", \"a\"]", "1", "1",
-	  FUNCTION_TOGETHER, true },
+	{ ", \"overrides\": [\"unix:/a=unix:/b\", \"unix:/c=unix:/d\"]",
+	  ", \"overrides\": [\"unix:/c=unix:/d\", \"unix:/a=unix:/b\"]", "1", "1", FUNCTION_TOGETHER, true },
 	{ ", \"environment\": {\"A\": \"1\", \"B\": \"2\"}",
 	  ", \"environment\": {\"B\": \"2\", \"A\": \"1\"}", "1", "1", FUNCTION_TOGETHER, true },
 	/* What does. */
@@ -300,14 +302,15 @@ static const struct {
 	{ ", \"overrides\": [\"198.18.0.5:80=127.0.0.1:80\"]", "", "1", "1", FUNCTION_OVERRIDES, true },
 	{ ", \"libraries\": [\"a=/b\"]", ", \"libraries\": [\"a=/c\"]", "1", "1",
 	  FUNCTION_LIBRARIES, true },
-	{ ", \"grants\": [\"a\"]", ", \"grants\": [\"a\", \"b\"]", "1", "1", FUNCTION_GRANTS, true },
+	{ ", \"grants\": \"a/b\"", ", \"grants\": \"a/c\"", "1", "1", FUNCTION_GRANTS, true },
+	{ ", \"grants\": \"a/b\"", "", "1", "1", FUNCTION_GRANTS, true },
 	/* A text must not run into the next one. */
-	{ ", \"grants\": [\"ab\", \"c\"]", ", \"grants\": [\"a\", \"bc\"]", "1", "1",
-	  FUNCTION_GRANTS, true },
+	{ ", \"libraries\": [\"ab=/c\", \"d=/e\"]", ", \"libraries\": [\"ab=/c\", \"d=/ef\"]", "1", "1",
+	  FUNCTION_LIBRARIES, true },
 	/* The first rule is the one that is told. */
-	{ ", \"owner\": 1001, \"share\": false", ", \"grants\": [\"a\"]", "1", "2", FUNCTION_OWNER,
+	{ ", \"owner\": 1001, \"share\": false", ", \"grants\": \"a/b\"", "1", "2", FUNCTION_OWNER,
 	  false },
-	{ ", \"trust_domain\": \"a\", \"grants\": [\"b\"]", "", "1", "2", FUNCTION_DOMAIN, true },
+	{ ", \"trust_domain\": \"a\", \"grants\": \"a/b\"", "", "1", "2", FUNCTION_DOMAIN, true },
 };
 
 static void make(const char *name, const char *members, const char *digest,

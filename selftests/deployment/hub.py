@@ -18,12 +18,14 @@ STATE = '/var/lib/coppice'
 DEPLOYMENTS = STATE + '/deployments'
 ACLS = ['system.posix_acl_access', 'system.posix_acl_default']
 WORLD = 'COPPICE_TEST_WORLD'
+BACKEND = []       # of functions, if it matters
 TYPES = {'index': 'application/vnd.oci.image.index.v1+json',
          'manifest': 'application/vnd.oci.image.manifest.v1+json',
          'deployment': 'application/vnd.coppice.deployment.v1',
          'mapping': 'application/vnd.coppice.deployment.mapping.v1+json',
          'tree': 'application/vnd.coppice.deployment.tree.v1.tar',
          'tmpfiles': 'application/vnd.coppice.deployment.tmpfiles.v1+text',
+         'function': 'application/vnd.coppice.function.v1.tar',
          'signature': 'application/vnd.coppice.signature.v1',
          'config': 'application/vnd.coppice.signature.v1+json',
          'ed25519': 'application/vnd.coppice.signature.v1.ed25519'}
@@ -97,7 +99,7 @@ def same(wanted, found):
 
 def coppice(*words, status=0, stdin=None):
     """What it prints, as JSON if it can be that."""
-    done = subprocess.run([COPPICE, '--json', 'deployment', *words], input=stdin, check=False,
+    done = subprocess.run([COPPICE, '--json', *BACKEND, 'deployment', *words], input=stdin, check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=100)
     check(done.returncode == status, words, 'ended with', done.returncode, done.stdout, done.stderr)
     return json.loads(done.stdout) if done.stdout else None
@@ -105,7 +107,7 @@ def coppice(*words, status=0, stdin=None):
 
 def refused(word, *words, status=1):
     """One sentence with the word in it, and nothing else."""
-    done = subprocess.run([COPPICE, 'deployment', *words], check=False, text=True, timeout=100,
+    done = subprocess.run([COPPICE, *BACKEND, 'deployment', *words], check=False, text=True, timeout=100,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     check(done.returncode == status and not done.stdout, words, 'ended with', done.returncode,
           done.stdout, done.stderr)
@@ -152,7 +154,7 @@ def write(path, data):
 
 
 def parts(bundle):
-    """mapping (bytes), tree (bytes), tmpfiles (bytes) of a bundle."""
+    """mapping (bytes), tree (bytes), tmpfiles (bytes) and functions' code of a bundle."""
     index = json.loads(read(os.path.join(bundle, 'index.json')))
     for entry in index['manifests']:
         manifest = json.loads(read(blob_path(bundle, entry['digest'])))
@@ -179,11 +181,12 @@ class Craft:
     def put_json(self, kind, value):
         return self.put(kind, json.dumps(value).encode())
 
-    def deployment(self, mapping, tree, tmpfiles):
+    def deployment(self, mapping, tree, tmpfiles, *code):
         entry = self.put_json('manifest', {
             'schemaVersion': 2, 'mediaType': TYPES['manifest'],
             'artifactType': TYPES['deployment'], 'config': self.put('mapping', mapping),
-            'layers': [self.put('tree', tree), self.put('tmpfiles', tmpfiles)]})
+            'layers': [self.put('tree', tree), self.put('tmpfiles', tmpfiles),
+                       *(self.put('function', one) for one in code)]})
         self.manifests.append(entry)
         return entry
 

@@ -259,44 +259,6 @@ TEST_F(policy, marked_sockets_are_left_alone)
 	EXPECT_EQ('R', answer.letter);
 }
 
-TEST_F(policy, children_and_new_programs_are_redirected)
-{
-	struct answer answer;
-
-	ADD(CLOUD4 ":80", REDIRECT_LOCAL, HANDLER_A);
-	answer = ask(self->cgroup, CLOUD4 ":80", WAY_FORKED);
-	EXPECT_EQ('A', answer.letter);
-	answer = ask(self->cgroup, CLOUD4 ":80", WAY_EXEC);
-	EXPECT_EQ('A', answer.letter);
-	EXPECT_TRUE(has_peer(&answer, CLOUD4 ":80"));
-}
-
-/* What a task without privilege cannot do: each would get it out. */
-static int try_to_escape(const char *cgroup, const char *elsewhere)
-{
-	int mark = REDIRECT_BYPASS_MARK, fd, escaped = 0;
-
-	if (join_cgroup(cgroup) || setgid(65534) || setuid(65534))
-		return 100;
-	escaped += !join_cgroup(elsewhere);
-	escaped += socket(AF_INET, SOCK_RAW, IPPROTO_RAW) >= 0;
-	escaped += socket(AF_PACKET, SOCK_RAW, 0) >= 0;
-	fd = socket(AF_INET, SOCK_STREAM, 0);
-	escaped += !setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
-	return escaped;
-}
-
-TEST_F(policy, a_task_without_privilege_stays)
-{
-	pid_t pid = fork();
-	int status;
-
-	if (!pid)
-		_exit(try_to_escape(self->cgroup, self->world.cgroups));
-	ASSERT_EQ(pid, waitpid(pid, &status, 0));
-	EXPECT_EQ(0, WEXITSTATUS(status));
-}
-
 /* Does a connection of the task still live after the rule has been changed? */
 static bool lives(int fd)
 {

@@ -294,6 +294,8 @@ int join_cgroup(const char *cgroup)
 
 	snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
 	result = write(fd, "0", 1) == 1 ? 0 : -1;
 	close(fd);
 	return result;
@@ -332,23 +334,24 @@ static int run_uring(struct io_uring *ring, struct io_uring_sqe *sqe)
 	return result < 0 ? -1 : 0;
 }
 
-static int connect_uring(int fd, const struct sockaddr *address, socklen_t len)
+static void prepare(struct io_uring_sqe *sqe, enum way way, int fd, const struct msghdr *message)
 {
-	struct io_uring_sqe *sqe;
-	struct io_uring ring;
-	int result;
-
-	result = io_uring_queue_init(4, &ring, 0);
-	if (result) {
-		errno = -result;
-		return -1;
+	switch (way) {
+	case WAY_UDP_IO_URING:
+		io_uring_prep_sendmsg(sqe, fd, message, 0);
+		break;
+	case WAY_UDP_ZEROCOPY:
+		io_uring_prep_sendmsg_zc(sqe, fd, message, 0);
+		break;
+	case WAY_FASTOPEN_IO_URING:
+		io_uring_prep_sendmsg(sqe, fd, message, MSG_FASTOPEN);
+		break;
+	default:
+		io_uring_prep_connect(sqe, fd, message->msg_name, message->msg_namelen);
 	}
-	sqe = io_uring_get_sqe(&ring);
-	io_uring_prep_connect(sqe, fd, address, len);
-	return run_uring(&ring, sqe);
 }
 
-static int send_uring(int fd, const struct sockaddr *address, socklen_t len)
+static int reach_by_uring(enum way way, int fd, const struct sockaddr *address, socklen_t len)
 {
 	struct iovec data = { "x", 1 };
 	struct msghdr message = {
@@ -365,7 +368,7 @@ static int send_uring(int fd, const struct sockaddr *address, socklen_t len)
 		return -1;
 	}
 	sqe = io_uring_get_sqe(&ring);
-	io_uring_prep_sendmsg(sqe, fd, &message, 0);
+	prepare(sqe, way, fd, &message);
 	return run_uring(&ring, sqe);
 }
 
@@ -377,7 +380,10 @@ static int connect_by(enum way way, int fd, const struct sockaddr *address, sock
 	case WAY_NONBLOCK:
 		return connect_nonblock(fd, address, len);
 	case WAY_IO_URING:
-		return connect_uring(fd, address, len);
+	case WAY_UDP_IO_URING:
+	case WAY_UDP_ZEROCOPY:
+	case WAY_FASTOPEN_IO_URING:
+		return reach_by_uring(way, fd, address, len);
 	case WAY_FASTOPEN:
 		return sendto(fd, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL, address, len) == 1 ? 0 : -1;
 	case WAY_FASTOPEN_CONNECT:
@@ -388,8 +394,6 @@ static int connect_by(enum way way, int fd, const struct sockaddr *address, sock
 	case WAY_MARKED:
 		return setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) ||
 		       connect(fd, address, len) ? -1 : 0;
-	case WAY_UDP_IO_URING:
-		return send_uring(fd, address, len);
 	case WAY_UDP:
 		return sendto(fd, "x", 1, 0, address, len) == 1 ? 0 : -1;
 	case WAY_UDP_CONNECT:
@@ -424,28 +428,35 @@ static struct endpoint peer_of(int fd)
 	return endpoint_of(&address);
 }
 
-static void ask_here(int fd, const char *text, enum way way, struct answer *answer)
+void read_answer(int fd, struct answer *answer)
 {
 	struct timeval limit = { .tv_sec = 10 };
-	struct sockaddr_storage address, from = {};
-	socklen_t len = parse_address(text, &address);
+	struct sockaddr_storage from = {};
+	socklen_t len = sizeof(from);
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	errno = 0;
-	if (fd < 0 || connect_by(way, fd, (struct sockaddr *)&address, len)) {
-		answer->error = errno;
-		return;
-	}
 	answer->peer = peer_of(fd);
-	len = sizeof(from);
 	if (recvfrom(fd, &answer->letter, 1, 0, (struct sockaddr *)&from, &len) < 0)
 		answer->error = errno;
 	answer->from = endpoint_of(&from);
 }
 
+static void ask_here(int fd, const char *text, enum way way, struct answer *answer)
+{
+	struct sockaddr_storage address;
+	socklen_t len = parse_address(text, &address);
+
+	errno = 0;
+	if (fd < 0 || connect_by(way, fd, (struct sockaddr *)&address, len))
+		answer->error = errno;
+	else
+		read_answer(fd, answer);
+}
+
 static int open_socket(const char *address, enum way way)
 {
-	bool udp = way == WAY_UDP || way == WAY_UDP_CONNECT || way == WAY_UDP_IO_URING;
+	bool udp = way == WAY_UDP || way == WAY_UDP_CONNECT || way == WAY_UDP_IO_URING ||
+		   way == WAY_UDP_ZEROCOPY;
 
 	return socket(*address == '[' ? AF_INET6 : AF_INET, udp ? SOCK_DGRAM : SOCK_STREAM,
 		      way == WAY_MPTCP ? IPPROTO_MPTCP : 0);
@@ -481,9 +492,16 @@ __attribute__((constructor)) static void ask_after_exec(int argc, char **argv)
 	_exit(0);
 }
 
-static void ask_in_child(const char *cgroup, const char *address, enum way way, int out)
+struct question {
+	const char *cgroup, *address;
+	enum way way;
+};
+
+static void ask_in_child(const void *data, struct answer *answer, int out)
 {
-	struct answer answer = {};
+	const struct question *question = data;
+	const char *cgroup = question->cgroup, *address = question->address;
+	enum way way = question->way;
 	int fd = -1;
 
 	if (way == WAY_SOCKET_OUTSIDE)
@@ -498,12 +516,10 @@ static void ask_in_child(const char *cgroup, const char *address, enum way way, 
 	}
 	if (way != WAY_SOCKET_OUTSIDE)
 		fd = open_socket(address, way);
-	ask_here(fd, address, way, &answer);
-	(void)!write(out, &answer, sizeof(answer));
-	_exit(0);
+	ask_here(fd, address, way, answer);
 }
 
-struct answer ask(const char *cgroup, const char *address, enum way way)
+struct answer in_child(child_fn fn, const void *data)
 {
 	struct answer answer = { .error = ECHILD };
 	int out[2];
@@ -512,13 +528,24 @@ struct answer ask(const char *cgroup, const char *address, enum way way)
 	if (pipe(out))
 		return answer;
 	pid = fork();
-	if (!pid)
-		ask_in_child(cgroup, address, way, out[1]);
+	if (!pid) {
+		answer.error = 0;
+		fn(data, &answer, out[1]);
+		(void)!write(out[1], &answer, sizeof(answer));
+		_exit(0);
+	}
 	close(out[1]);
 	(void)!read(out[0], &answer, sizeof(answer));
 	close(out[0]);
 	waitpid(pid, NULL, 0);
 	return answer;
+}
+
+struct answer ask(const char *cgroup, const char *address, enum way way)
+{
+	const struct question question = { cgroup, address, way };
+
+	return in_child(ask_in_child, &question);
 }
 
 char ask_letter(const char *cgroup, const char *address)

@@ -43,7 +43,7 @@ int make_cgroup(const char *path);
 enum way {
 	WAY_CONNECT, WAY_NONBLOCK, WAY_IO_URING, WAY_MPTCP, WAY_FASTOPEN,
 	WAY_FASTOPEN_CONNECT, WAY_UDP, WAY_UDP_CONNECT, WAY_UDP_IO_URING, WAY_SOCKET_OUTSIDE,
-	WAY_MARKED, WAY_FORKED, WAY_EXEC,
+	WAY_MARKED, WAY_FORKED, WAY_EXEC, WAY_UDP_ZEROCOPY, WAY_FASTOPEN_IO_URING,
 };
 
 struct answer {
@@ -58,6 +58,13 @@ struct answer {
  * this one's). "[::ffff:…]" makes an IPv6 socket.
  */
 struct answer ask(const char *cgroup, const char *address, enum way way);
+
+/* What else a process of its own does and is answered; @out is where its answer goes. */
+typedef void (*child_fn)(const void *data, struct answer *answer, int out);
+struct answer in_child(child_fn fn, const void *data);
+/* Wait for the letter on a socket that has asked already. */
+void read_answer(int fd, struct answer *answer);
+
 /* The letter alone, by a plain connect; '-' if there is no answer. */
 char ask_letter(const char *cgroup, const char *address);
 
