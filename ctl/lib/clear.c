@@ -222,7 +222,7 @@ int clear_hub(bool kill, struct cleared *cleared, struct error *err)
 		if (backends[i]->available(&ignored) &&
 		    clear_backend(backends[i], kill, cleared, err))
 			return -1;
-	if (redirect_detach(REDIRECT_HUB_NAME, err) || stray_each(clear_stray, cleared, err))
+	if (overrides_forget_hub(err) || stray_each(clear_stray, cleared, err))
 		return -1;
 	remove_directories();
 	return 0;

@@ -176,12 +176,17 @@ static int mark(const char *group, bool has_names, struct error *err)
 	return file_make_directory(MARKS, 0755, err) || file_write(path, 0644, "", 0, err) ? -1 : 0;
 }
 
-bool overrides_have_names(const char *group)
+static bool is_marked(const char *group)
 {
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), MARKS "/%s", group);
 	return !access(path, F_OK);
+}
+
+bool overrides_have_names(const char *group)
+{
+	return is_marked(group) || is_marked(REDIRECT_HUB_NAME);
 }
 
 static int sync_names(struct names *names, const char *group, struct error *err)
@@ -391,8 +396,6 @@ static int change_copied(struct change change, struct error *err)
 	const struct override *overrides = change.overrides;
 	int ret;
 
-	if (!strcmp(change.group, REDIRECT_HUB_NAME))
-		return error_usage(err, "names have addresses in a group, not in all of them: give a GROUP in place of " REDIRECT_HUB_NAME);
 	change.overrides = malloc(change.nr * sizeof(*overrides) + 1);
 	if (!change.overrides)
 		return error_set(err, ENOMEM, "out of memory");
@@ -453,7 +456,7 @@ int overrides_set(const char *group, const struct override *overrides, size_t nr
 	};
 
 	/* Those that go may have names, too. */
-	return change_all(&change, any_named(overrides, nr) || overrides_have_names(group), err);
+	return change_all(&change, any_named(overrides, nr) || is_marked(group), err);
 }
 
 /*
@@ -500,6 +503,14 @@ static int forget_names(const char *group, struct error *err)
 	if (names_commit(&names, err) || mark(group, false, err))
 		return -1;
 	return service_pid(&service_responder) ? responder_apply(err) : 0;
+}
+
+/* Nobody's file is made to say that there are no names. */
+int overrides_forget_hub(struct error *err)
+{
+	if (redirect_detach(REDIRECT_HUB_NAME, err))
+		return -1;
+	return is_marked(REDIRECT_HUB_NAME) ? forget_names(REDIRECT_HUB_NAME, err) : 0;
 }
 
 int overrides_forget(const char *group, struct error *err)

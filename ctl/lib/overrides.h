@@ -33,8 +33,10 @@ int __must_check overrides_delete(const char *group, const struct override *over
 
 /* All that a group has: overrides, names, trust. No error if it has nothing. */
 int __must_check overrides_forget(const char *group, struct error *err);
+/* The same of those for all groups. */
+int __must_check overrides_forget_hub(struct error *err);
 
-/* Does the group have overrides of host names? */
+/* Are there overrides of host names for the group, its own or those of all groups? */
 bool overrides_have_names(const char *group);
 /* What its tasks then have mounted, so that DNS is asked and nobody who knows names otherwise. */
 int __must_check overrides_mounts(struct task_mounts *mounts, struct error *err);

@@ -139,8 +139,9 @@ static int write_views(const struct names *names, struct error *err)
 		return -1;
 	read_upstreams(&upstreams);
 	to.file = text.file;
-	fprintf(text.file, "return { upstream = %s, ports = {\n",
-		upstreams.nr ? "true" : "false");
+	fprintf(text.file, "return { upstream = %s, hub = %d, ports = {\n",
+		upstreams.nr ? "true" : "false",
+		RESPONDER_PORT + names_view(names, REDIRECT_HUB_NAME));
 	names_each(names, NULL, print_name, &to);
 	fprintf(text.file, "%s} }\n", to.view < 0 ? "" : "}\n");
 	return text_write(&text, DIRECTORY "/views.lua", err);

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: GPL-2.0
 -- What PowerDNS Recursor asks for every query: is the name one of the group's?
 --
--- Each group has a port of its own, on which its view is answered. A view is a list of
+-- Each group has a port of its own, on which its view is answered, and after it that of
+-- views.hub, which holds for all groups. A view is a list of
 -- {name, IPv4 or false, IPv6 or false}, in views.lua, which the controller writes. Names are kept in a
 -- tree by their labels from the last to the first; a "*" at the front stands for one label
 -- or more, elsewhere for exactly one, and the more labels are spelled out from the right, the
@@ -65,8 +66,9 @@ local function answer(dq, entry)
 end
 
 function preresolve(dq)
-	local tree = trees[dq.localaddr:getPort()]
-	local entry = tree and find(tree, labels(dq.qname:toStringNoDot():lower()), 1)
+	local path = labels(dq.qname:toStringNoDot():lower())
+	local own, hub = trees[dq.localaddr:getPort()], trees[views.hub]
+	local entry = own and find(own, path, 1) or hub and find(hub, path, 1)
 	if entry then
 		return answer(dq, entry)
 	end
