@@ -57,6 +57,8 @@ SECONDS ?= 60
 fuzz: deps
 	$(MAKE) -j$(shell nproc) all
 	selftests/fuzz/fuzz_test $(SECONDS)
+	selftests/vm/run -k debug -t $$(($(SECONDS) + 600)) -- \
+		sh -c 'insmod $$COPPICE_KO && selftests/fuzz/kernel_test $(SECONDS) $$(date +%s)'
 
 lint: deps
 	selftests/lint/lint_test
