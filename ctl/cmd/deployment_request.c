@@ -2,22 +2,9 @@
 /* The words and the answer of `deployment plan` and `deployment apply`. */
 #include "deployment_request.h"
 #include "lib/cleanup.h"
-#include "lib/deployment_conflict.h"
 
-#define REQUEST_OPTIONS								\
-	{ .name = "keys", .key = 'k', .arg = "PATH",				\
-	  .doc = "trust this public key, or those in this directory, instead of /etc/coppice/keys" }, \
-	{ .name = "range", .key = 'r', .arg = "FROM-TO",			\
-	  .doc = "take numbers from here in place of users and groups that somebody on the hub has " \
-		 "(default: the range in /etc/coppice/deployment.json; without one they are refused)" }
-
-const struct argp_option deployment_request_options[] = { REQUEST_OPTIONS, {} };
-const struct argp_option deployment_apply_options[] = { REQUEST_OPTIONS, RUNNING_OPTION, {} };
-
-struct words {
-	struct deployment_request *request;
-	enum group_running *running;
-};
+const struct argp_option deployment_request_options[] = { DEPLOYMENT_REQUEST_OPTIONS, {} };
+const struct argp_option deployment_apply_options[] = { DEPLOYMENT_REQUEST_OPTIONS, RUNNING_OPTION, {} };
 
 static const struct column fields[] = {
 	{ "name", "name", COLUMN_TEXT },
@@ -32,9 +19,9 @@ static const struct column fields[] = {
 	{}
 };
 
-static int option(int key, char *arg, void *data, struct error *err)
+int deployment_request_option(int key, char *arg, void *data, struct error *err)
 {
-	const struct words *words = data;
+	const struct deployment_words *words = data;
 	struct deployment_request *request = words->request;
 
 	switch (key) {
@@ -56,10 +43,10 @@ int deployment_request_parse(const struct command *command, int argc, char **arg
 			     struct deployment_request *request, enum group_running *running,
 			     struct error *err)
 {
-	struct words words = { request, running };
+	struct deployment_words words = { request, running };
 
 	*running = RUNNING_DRAIN;
-	if (cmd_parse(command, argc, argv, option, &words, err))
+	if (cmd_parse(command, argc, argv, deployment_request_option, &words, err))
 		return -1;
 	if (!request->bundle)
 		return error_usage(err, "deployment %s needs the BUNDLE: see `coppice help deployment %s`",

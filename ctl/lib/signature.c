@@ -233,6 +233,12 @@ static int enter(const char *bundle, json_t *manifests, json_t *descriptor, stru
 	return oci_write_index(bundle, manifests, err);
 }
 
+/* No colon is allowed in it. */
+void signature_tag(const char *digest, const char *id, char *tag, size_t size)
+{
+	snprintf(tag, size, "sha256-%s.%.16s.sig", strchr(digest, ':') + 1, id);
+}
+
 static int sign(const char *bundle, const struct key *key, json_t *manifests,
 		const json_t *subject, struct error *err)
 {
@@ -252,8 +258,7 @@ static int sign(const char *bundle, const struct key *key, json_t *manifests,
 	manifest = make_manifest(bundle, key, subject, statement, &signature, err);
 	if (!manifest)
 		return -1;
-	/* No colon is allowed in a tag. */
-	snprintf(tag, sizeof(tag), "sha256-%s.%.16s.sig", strchr(digest, ':') + 1, key->id);
+	signature_tag(digest, key->id, tag, sizeof(tag));
 	descriptor = oci_put_manifest(bundle, manifest, tag, err);
 	return descriptor ? enter(bundle, manifests, descriptor, err) : -1;
 }
@@ -360,6 +365,20 @@ static int load_all(struct keys *keys, const char *directory, struct error *err)
 		return 0;
 	return error_set(err, ENOKEY, "no key is trusted: put the public keys of those who may deploy into %.200s, named *.pub",
 			 directory);
+}
+
+json_t *signature_key_ids(const char *directory, struct error *err)
+{
+	autokeys struct keys keys = {};
+	json_t *ids;
+	size_t i;
+
+	if (load_all(&keys, directory ?: SIGNATURE_KEYS, err))
+		return NULL;
+	ids = json_array();
+	for (i = 0; i < keys.nr; i++)
+		json_array_append_new(ids, json_string(keys.list[i].id));
+	return ids;
 }
 
 static const struct key *find_key(const struct keys *keys, const char *id)

@@ -19,6 +19,12 @@ int __must_check signature_key_generate(const char *path, struct error *err);
 /* Of a file with either: id, public (PEM), private (whether it can sign). */
 json_t *signature_key_describe(const char *path, struct error *err);
 
+/* Those that are trusted: those of a directory, or of one file (NULL: SIGNATURE_KEYS). An array of ids. */
+json_t *signature_key_ids(const char *keys, struct error *err);
+
+/* The tag that the signature of the key @id over @digest has in bundles and registries. */
+void signature_tag(const char *digest, const char *id, char *tag, size_t size);
+
 /* Add one to the bundle, over its manifest's digest; a second by the same key changes nothing. */
 int __must_check signature_add(const char *bundle, const char *key, struct error *err);
 
