@@ -160,6 +160,15 @@ static int enter_by_32_bits(int group, struct coppice_enter *args)
 	return ret;
 }
 
+#define NO_SUCH_CALLS	3
+
+/* Handled, so that the kernel does not log it as somebody's defect. */
+static void no_such_calls(int sig)
+{
+	(void)sig;
+	_exit(NO_SUCH_CALLS);
+}
+
 TEST_F(refused, a_32_bit_caller)
 {
 	struct coppice_enter *args = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
@@ -172,12 +181,13 @@ TEST_F(refused, a_32_bit_caller)
 	pid = fork();
 	if (!pid) {
 		puppet_unregister_rseq();
+		signal(SIGSEGV, no_such_calls);
 		if (enter_by_32_bits(self->group, args) != -EBUSY)
 			_exit(1);
 		_exit(strstr(sentence, "caller is a 32-bit process") ? 0 : 2);
 	}
 	status = stage_wait(pid);
-	if (status == 128 + SIGSEGV)
+	if (status == NO_SUCH_CALLS)
 		SKIP(return, "this kernel has no system calls of 32 bits");
 	EXPECT_EQ(0, status);
 	munmap(args, PAGE);
