@@ -89,22 +89,6 @@ static void put_user(json_t *object, pid_t pid)
 		json_object_set_new(object, "user", json_string(user_name(stat_.st_uid)));
 }
 
-/* Where it is now, which is what counts for the kernel: a task of a function has its own. */
-static int find_cgroup(pid_t pid, char path[PATH_MAX], struct error *err)
-{
-	autofclose FILE *file = NULL;
-	char line[PATH_MAX];
-
-	snprintf(line, sizeof(line), "/proc/%d/cgroup", pid);
-	file = fopen(line, "re");
-	while (file && fgets(line, sizeof(line), file)) {
-		line[strcspn(line, "\n")] = '\0';
-		if (!strncmp(line, "0::", 3))
-			return cgroup_path(line + 3, path, err);
-	}
-	return error_set(err, ESRCH, "process %d has ended", pid);
-}
-
 /*
  * Why it is in its group.
  */
@@ -203,7 +187,7 @@ static int explain(const struct context *ctx, const struct task_info *task, stru
 	char path[PATH_MAX];
 
 	if (!object || ctx->backend->group_get(task->group, &group, err) ||
-	    find_cgroup(task->pid, path, err))
+	    cgroup_of(task->pid, path, err))
 		return -1;
 	json_object_set_new(object, "image", json_string(group.image));
 	json_object_set_new(object, "how", json_string(how(task)));

@@ -78,6 +78,21 @@ int cgroup_path(const char *cgroup, char path[PATH_MAX], struct error *err)
 	return 0;
 }
 
+int cgroup_of(pid_t pid, char path[PATH_MAX], struct error *err)
+{
+	autofclose FILE *file = NULL;
+	char line[PATH_MAX];
+
+	snprintf(line, sizeof(line), "/proc/%d/cgroup", pid);
+	file = fopen(line, "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (!strncmp(line, "0::", 3))
+			return cgroup_path(line + 3, path, err);
+	}
+	return error_set(err, ESRCH, "process %d has ended", pid);
+}
+
 int cgroup_lock(struct error *err)
 {
 	char path[PATH_MAX];

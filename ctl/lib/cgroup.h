@@ -20,6 +20,8 @@
 /* Where cgroup v2 is mounted. */
 int __must_check cgroup_mount(char path[PATH_MAX], struct error *err);
 int __must_check cgroup_path(const char *cgroup, char path[PATH_MAX], struct error *err);
+/* Where a process is now, which is what counts for the kernel. ESRCH: it has ended. */
+int __must_check cgroup_of(pid_t pid, char path[PATH_MAX], struct error *err);
 
 /* 0: no limit. */
 struct cgroup_limits {

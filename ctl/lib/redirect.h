@@ -177,6 +177,17 @@ int __must_check redirect_any(const char *group, struct error *err);
 int __must_check redirect_verify(const char *group, const char *cgroup_path,
 				 bool *attached, struct error *err);
 
+/*
+ * A container: a cgroup elsewhere whose tasks have the overrides of @group, which has programs
+ * attached, too, until it is detached or goes, or the group does. @id is of the container.
+ */
+#define REDIRECT_CONTAINER	160	/* of its id, with the zero byte */
+int __must_check redirect_check_container(const char *id, struct error *err);
+int __must_check redirect_attach_container(const char *group, const char *id,
+					   const char *cgroup_path, struct error *err);
+/* No error if it is not attached. */
+int __must_check redirect_detach_container(const char *group, const char *id, struct error *err);
+
 /* What the kernel has at one hook of a group's cgroup. */
 struct redirect_hook {
 	const char *name;	/* "connect4" */

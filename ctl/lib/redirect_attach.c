@@ -8,6 +8,7 @@
  * completed by the next attach and removed by a detach.
  */
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -87,6 +88,7 @@ static int nr_hooks(void)
 /* What an operation on one group works with. */
 struct target {
 	const char *group;
+	const char *place;	/* of its links below PIN_GROUPS: the group, or GROUP@CONTAINER */
 	__u32 number;		/* 0: not in "groups" */
 	int cgroup;		/* descriptor, or -1 */
 	__u64 cgroup_id;
@@ -245,9 +247,9 @@ static int enter_group(const struct pins *pins, struct target *target, struct er
  * Links: one a hook, pinned.
  */
 
-static void link_path(const char *group, enum hook hook, char path[PATH_MAX])
+static void link_path(const char *place, enum hook hook, char path[PATH_MAX])
 {
-	pins_group_path(group, path);
+	pins_group_path(place, path);
 	strcat(strcat(path, "/"), hooks[hook].pin);
 }
 
@@ -259,7 +261,7 @@ static __u32 linked_program(const struct target *target, enum hook hook)
 	cleanup_fd int link = -1;
 	char path[PATH_MAX];
 
-	link_path(target->group, hook, path);
+	link_path(target->place, hook, path);
 	link = bpf_obj_get(path);
 	if (link < 0 || bpf_obj_get_info_by_fd(link, &info, &len))
 		return 0;
@@ -299,12 +301,12 @@ static bool is_attached(const struct pins *pins, const struct target *target)
 }
 
 /* Detach explicitly: unpinning alone would wait for others that hold the link. */
-static void remove_link(const char *group, enum hook hook)
+static void remove_link(const char *place, enum hook hook)
 {
 	cleanup_fd int link = -1;
 	char path[PATH_MAX];
 
-	link_path(group, hook, path);
+	link_path(place, hook, path);
 	link = bpf_obj_get(path);
 	if (link >= 0)
 		(void)!bpf_link_detach(link);
@@ -319,7 +321,7 @@ static int make_link(const struct target *target, enum hook hook, int program,
 
 	if (is_effective(target, hook, linked_program(target, hook)))
 		return 0;
-	remove_link(target->group, hook);
+	remove_link(target->place, hook);
 	link = bpf_link_create(program, target->cgroup, hooks[hook].type, NULL);
 	if (link < 0 && errno == EPERM)
 		return error_set(err, EPERM, "the %s program cannot be attached to the cgroup of group %s: the caller lacks CAP_NET_ADMIN, or a cgroup above has a program that admits no others: detach that one (see bpftool cgroup tree)",
@@ -327,17 +329,17 @@ static int make_link(const struct target *target, enum hook hook, int program,
 	if (link < 0)
 		return error_set(err, errno, "the %s program cannot be attached to the cgroup of group %s: %s",
 				 hooks[hook].pin, target->group, strerror(errno));
-	link_path(target->group, hook, path);
+	link_path(target->place, hook, path);
 	if (bpf_obj_pin(link, path))
 		return error_set(err, errno, "%s cannot be pinned: %s", path, strerror(errno));
 	return 0;
 }
 
-static int make_group_dir(const char *group, struct error *err)
+static int make_place(const char *place, struct error *err)
 {
 	char path[PATH_MAX];
 
-	pins_group_path(group, path);
+	pins_group_path(place, path);
 	if (!mkdir(path, 0700) || errno == EEXIST)
 		return 0;
 	return error_set(err, errno, "%s cannot be made: %s", path, strerror(errno));
@@ -356,7 +358,7 @@ static int make_links(const struct pins *pins, const struct target *target,
 	const struct bpf_object *object;
 	int hook;
 
-	if (make_group_dir(target->group, err))
+	if (make_place(target->place, err))
 		return -1;
 	for (hook = 0; hook < (programs->unix_ ? NR_HOOKS : FIRST_UNIX); hook++) {
 		object = hook < FIRST_UNIX ? programs->inet->obj : programs->unix_->obj;
@@ -370,16 +372,53 @@ static int make_links(const struct pins *pins, const struct target *target,
 	return 0;
 }
 
-static void remove_links(const char *group)
+static void remove_links(const char *place)
 {
 	char path[PATH_MAX];
 	int hook;
 
 	/* Connects first: nobody is then redirected and shown the handler. */
 	for (hook = NR_HOOKS - 1; hook >= 0; hook--)
-		remove_link(group, hook);
-	pins_group_path(group, path);
+		remove_link(place, hook);
+	pins_group_path(place, path);
 	rmdir(path);
+}
+
+/*
+ * Containers: cgroups that are somewhere else, with links of their own to the group's programs.
+ */
+
+static bool is_gone(const char *place)
+{
+	struct bpf_link_info info = {};
+	__u32 len = sizeof(info);
+	cleanup_fd int link = -1;
+	char path[PATH_MAX];
+
+	link_path(place, HOOK_CONN4, path);
+	link = bpf_obj_get(path);
+	/* The kernel clears the id when the cgroup goes. */
+	return link < 0 || bpf_obj_get_info_by_fd(link, &info, &len) || !info.cgroup.cgroup_id;
+}
+
+/* Of the group: all, or those whose cgroup has gone without that anybody told. */
+static void remove_containers(const char *group, bool all)
+{
+	char prefix[PATH_MAX], place[PATH_MAX];
+	autoclosedir DIR *list = opendir(PIN_GROUPS);
+	struct dirent *entry;
+	size_t len;
+
+	pins_group_path(group, prefix);
+	len = strlen(strcat(prefix, "@")) - strlen(PIN_GROUPS "/");
+	while (list && (entry = readdir(list))) {
+		if (strncmp(entry->d_name, prefix + strlen(PIN_GROUPS "/"), len))
+			continue;
+		/* What is encoded once is not encoded again: it has no dots. */
+		snprintf(place, sizeof(place), "%s", entry->d_name);
+		if (all || is_gone(place))
+			remove_links(place);
+	}
 }
 
 /*
@@ -520,6 +559,7 @@ static int remove_group(const struct pins *pins, const char *group, struct error
 
 	if (number && drop_rules(pins, number, err))
 		return -1;
+	remove_containers(group, true);
 	remove_links(group);
 	if (number && !bpf_map_lookup_elem(pins->map[MAP_GROUPS], &number, &value))
 		(void)!set_cgroup(pins, value.cgroup, 0);
@@ -568,7 +608,7 @@ static int attach(struct pins *pins, struct target *target, struct error *err)
 int redirect_attach(const char *group, const char *cgroup_path, struct error *err)
 {
 	cleanup_pins struct pins pins = PINS_CLOSED;
-	struct target target = { .group = group, .cgroup = -1 };
+	struct target target = { .group = group, .place = group, .cgroup = -1 };
 	int result = -1;
 
 	if (redirect_check_group(group, err) || open_cgroup(&target, cgroup_path, err))
@@ -585,6 +625,76 @@ int redirect_attach(const char *group, const char *cgroup_path, struct error *er
 out:
 	redirect_close_fd(&target.cgroup);
 	return result;
+}
+
+int redirect_check_container(const char *id, struct error *err)
+{
+	const char *c;
+
+	for (c = id; isalnum((unsigned char)*c) || strchr("._+-", *c); c++)
+		if (!*c)
+			break;
+	if (*id && !*c && strlen(id) < REDIRECT_CONTAINER)
+		return 0;
+	return error_set(err, EINVAL, "'%.160s' is no container's id: use up to %d letters, digits, '.', '_', '+' and '-'",
+			 id, REDIRECT_CONTAINER - 1);
+}
+
+static void container_place(const char *group, const char *id, char place[PATH_MAX])
+{
+	snprintf(place, PATH_MAX, "%s@%s", group, id);
+}
+
+static int attach_container(struct pins *pins, struct target *target, struct error *err)
+{
+	__attribute__((cleanup(destroy_programs))) struct programs programs = {};
+
+	if (load_programs(&programs, err) || pins_open_maps(pins, err))
+		return -1;
+	if (!make_links(pins, target, &programs, err))
+		return 0;
+	remove_links(target->place);
+	return -1;
+}
+
+int redirect_attach_container(const char *group, const char *id, const char *cgroup_path,
+			      struct error *err)
+{
+	cleanup_pins struct pins pins = PINS_CLOSED;
+	char place[PATH_MAX];
+	struct target target = { .group = group, .place = place, .cgroup = -1 };
+	int result = -1;
+
+	if (redirect_check_group(group, err) || redirect_check_container(id, err) ||
+	    open_cgroup(&target, cgroup_path, err))
+		goto out;
+	container_place(group, id, place);
+	if (pins_open(&pins, PINS_WRITE, err))
+		goto out;
+	target.number = pins.ready ? redirect_find_group(&pins, group) : 0;
+	if (!target.number) {
+		error_set(err, ENOENT, "group %s has no overrides that a container could have", group);
+		goto out;
+	}
+	remove_containers(group, false);
+	result = attach_container(&pins, &target, err);
+out:
+	redirect_close_fd(&target.cgroup);
+	return result;
+}
+
+int redirect_detach_container(const char *group, const char *id, struct error *err)
+{
+	cleanup_pins struct pins pins = PINS_CLOSED;
+	char place[PATH_MAX];
+
+	if (redirect_check_group(group, err) || redirect_check_container(id, err) ||
+	    pins_open(&pins, PINS_WRITE, err))
+		return -1;
+	container_place(group, id, place);
+	if (pins.lock >= 0)
+		remove_links(place);
+	return 0;
 }
 
 int redirect_prepare(struct error *err)
@@ -615,7 +725,7 @@ int redirect_verify(const char *group, const char *cgroup_path, bool *attached,
 		    struct error *err)
 {
 	cleanup_pins struct pins pins = PINS_CLOSED;
-	struct target target = { .group = group, .cgroup = -1 };
+	struct target target = { .group = group, .place = group, .cgroup = -1 };
 	int result = 0;
 
 	*attached = false;
@@ -655,8 +765,8 @@ int redirect_hooks(const char *group, const char *cgroup_path, const char *at_pa
 		   void *data, struct error *err)
 {
 	cleanup_pins struct pins pins = PINS_CLOSED;
-	struct target target = { .group = group, .cgroup = -1 };
-	struct target at = { .group = group, .cgroup = -1 };
+	struct target target = { .group = group, .place = group, .cgroup = -1 };
+	struct target at = { .group = group, .place = group, .cgroup = -1 };
 	struct redirect_hook found;
 	int nr = nr_hooks(), hook, result = 0;
 

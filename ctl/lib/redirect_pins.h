@@ -4,6 +4,7 @@
  *
  *	/sys/fs/bpf/coppice/maps/NAME		maps, shared by all groups
  *	/sys/fs/bpf/coppice/groups/GROUP/HOOK	links, one a hook
+ *	/sys/fs/bpf/coppice/groups/GROUP@ID/HOOK	the same of containers that have its overrides
  */
 #ifndef COPPICE_REDIRECT_PINS_H
 #define COPPICE_REDIRECT_PINS_H
