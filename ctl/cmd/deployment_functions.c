@@ -115,6 +115,17 @@ struct overrides_found {
 	size_t nr, strange;
 };
 
+static bool same_handlers(const struct override *a, const struct override *b)
+{
+	size_t i;
+
+	for (i = 0; i < a->nr_handlers && i < b->nr_handlers; i++)
+		if (!endpoint_same(&a->handlers[i].address, &b->handlers[i].address) ||
+		    (a->handlers[i].weight ?: 1) != (b->handlers[i].weight ?: 1))
+			return false;
+	return a->nr_handlers == b->nr_handlers;
+}
+
 static bool wanted(const struct function *function, const struct override *found)
 {
 	char text[REDIRECT_TEXT_MAX + REDIRECT_LABEL], other[sizeof(text)];
@@ -128,9 +139,7 @@ static bool wanted(const struct function *function, const struct override *found
 			continue;
 		override_format(&override, other);
 		if (!strcmp(text, other) && found->policy == override.policy &&
-		    found->nr_handlers == override.nr_handlers &&
-		    (!found->nr_handlers || endpoint_same(&found->handlers[0].address,
-							  &override.handlers[0].address)))
+		    same_handlers(found, &override))
 			return true;
 	}
 	return false;
@@ -140,6 +149,9 @@ static int count_override(const struct override_info *info, void *data)
 {
 	struct overrides_found *found = data;
 
+	/* DNS to the responder comes with names, and is in no manifest. */
+	if (info->override.kind != REDIRECT_ENDPOINT)
+		return 0;
 	found->nr++;
 	found->strange += !wanted(found->function, &info->override);
 	return 0;
@@ -284,7 +296,6 @@ int deployment_functions_settle(struct context *ctx, const char *deployment,
 				enum group_running running, struct error *err)
 {
 	autoapplied struct deployment_applied applied = { .tree = -1, .volumes = -1 };
-
 	int any = -1;
 
 	if (!deployment_applied_open(deployment, &applied, err))
