@@ -7,18 +7,10 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
 	struct deployment_request request = {};
 	enum group_running running;
-	json_t *told;
 
 	if (deployment_request_parse(&cmd_deployment_apply, argc, argv, &request, &running, err))
 		return -1;
-	told = deployment_apply(&request, err);
-	if (!told)
-		return -1;
-	if (!deployment_functions_settle(ctx, json_string_value(json_object_get(told, "name")),
-					 running, err))
-		return deployment_request_print(ctx, told, err);
-	json_decref(told);
-	return -1;
+	return deployment_request_print(ctx, deployment_apply_all(ctx, &request, running, err), err);
 }
 
 const struct command cmd_deployment_apply = {

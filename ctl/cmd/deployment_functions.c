@@ -305,6 +305,18 @@ int deployment_functions_settle(struct context *ctx, const char *deployment,
 	return error_prefix(err, "deployment %s is applied, but not all of its functions are", deployment);
 }
 
+json_t *deployment_apply_all(struct context *ctx, const struct deployment_request *request,
+			     enum group_running running, struct error *err)
+{
+	json_t *told = deployment_apply(request, err);
+
+	if (!told || !deployment_functions_settle(ctx, json_string_value(json_object_get(told, "name")),
+						  running, err))
+		return told;
+	json_decref(told);
+	return NULL;
+}
+
 /*
  * What is otherwise.
  */

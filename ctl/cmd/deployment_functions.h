@@ -7,7 +7,12 @@
 #define COPPICE_CMD_DEPLOYMENT_FUNCTIONS_H
 
 #include "cmd.h"
+#include "lib/deployment_apply.h"
 #include "lib/group.h"
+
+/* deployment_apply() and what follows from it: its answer, or NULL with err set. */
+json_t *deployment_apply_all(struct context *ctx, const struct deployment_request *request,
+			     enum group_running running, struct error *err);
 
 /*
  * Bring the hub to it: functions that are not carried any more go, others are added, replaced, or

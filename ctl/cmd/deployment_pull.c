@@ -65,23 +65,6 @@ static int choose_place(const struct pulling *pulling, char made[PATH_MAX], stru
 	return file_make_directory(STATE_DIRECTORY, 0755, err);
 }
 
-/* Once more from its beginning: what is verified has to be what is applied. */
-static json_t *apply(struct context *ctx, struct pulling *pulling, const char *made,
-		     struct error *err)
-{
-	json_t *told;
-
-	pulling->request.bundle = made;
-	told = deployment_apply(&pulling->request, err);
-	if (!told)
-		return NULL;
-	if (!deployment_functions_settle(ctx, json_string_value(json_object_get(told, "name")),
-					 pulling->running, err))
-		return told;
-	json_decref(told);
-	return NULL;
-}
-
 static json_t *pull(struct context *ctx, struct pulling *pulling, const char *made,
 		    struct error *err)
 {
@@ -94,7 +77,9 @@ static json_t *pull(struct context *ctx, struct pulling *pulling, const char *ma
 	if (!told || !pulling->apply)
 		return told;
 	json_decref(told);
-	applied = apply(ctx, pulling, made, err);
+	/* Once more from its beginning: what is verified has to be what is applied. */
+	pulling->request.bundle = made;
+	applied = deployment_apply_all(ctx, &pulling->request, pulling->running, err);
 	if (!applied)
 		oci_remove(made);
 	return applied;
