@@ -27,6 +27,7 @@
 #include "actor.h"
 #include "lib/adopt.h"
 #include "lib/device.h"
+#include "memory.h"
 #include "stage.h"
 
 const struct role roles[] = { {} };
@@ -323,53 +324,14 @@ TEST_F_TIMEOUT(adopt, a_tracer_writes_into_a_copy, SLOW)
 	EXPECT_EQ(0, actor_end(&other));
 }
 
-/* Each processor adds what it has counted to the sums now and then, or when it is told to. */
-static void refresh_counters(void)
-{
-	int fd = open("/proc/sys/vm/stat_refresh", O_WRONLY | O_CLOEXEC);
-
-	(void)!write(fd, "1", 1);
-	close(fd);
-}
-
-static unsigned long meminfo(const char *field)
-{
-	FILE *file = fopen("/proc/meminfo", "re");
-	unsigned long kib = 0;
-	char line[256];
-
-	refresh_counters();
-	while (file && fgets(line, sizeof(line), file))
-		if (!strncmp(line, field, strlen(field)))
-			sscanf(line + strlen(field), ": %lu", &kib);
-	if (file)
-		fclose(file);
-	return kib;
-}
-
-/* With what each processor keeps of the pages that it has freed, which is a lot. */
-static unsigned long available(void)
-{
-	unsigned long kib = meminfo("MemAvailable"), count;
-	FILE *file = fopen("/proc/zoneinfo", "re");
-	char line[256];
-
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, " count: %lu", &count) == 1)
-			kib += count * 4;
-	if (file)
-		fclose(file);
-	return kib;
-}
-
 /* Files go with their last mappings, but in the kernel's own time. */
 static bool falls_to(unsigned long shmem)
 {
 	int i;
 
-	for (i = 0; i < 500 && meminfo("Shmem") > shmem; i++)
+	for (i = 0; i < 500 && memory_field("Shmem") > shmem; i++)
 		usleep(10000);
-	return meminfo("Shmem") <= shmem;
+	return memory_field("Shmem") <= shmem;
 }
 
 /* The test's own mapping of the library's read-only pages, with a copy that nobody else has. */
@@ -431,13 +393,13 @@ TEST_F_TIMEOUT(adopt, the_memory_of_copies_comes_back, SLOW)
 		ASSERT_NE(MAP_FAILED, maps[i]);
 		populate(maps[i]);
 	}
-	shmem = meminfo("Shmem");
-	before = available();
+	shmem = memory_field("Shmem");
+	before = memory_available();
 	for (i = 0; i < 8; i++)
 		EXPECT_EQ(ACTOR_PAGES, adopt_map(maps[i], &self->err)) { TH_LOG("%s", self->err.text); }
 	EXPECT_TRUE(falls_to(shmem - 8 * ACTOR_PAGES * 4));
 	/* All but an eighth, as other things go on. */
-	EXPECT_GE(available(), before + 7 * ACTOR_PAGES * 4);
+	EXPECT_GE(memory_available(), before + 7 * ACTOR_PAGES * 4);
 	for (i = 0; i < 8; i++)
 		EXPECT_EQ(0, munmap(maps[i], ACTOR_PAGES * PAGE));
 }

@@ -14,6 +14,7 @@
 
 #include "../lib/harness.h"
 
+#include "memory.h"
 #include "stage.h"
 
 #define NAME "cycle"
@@ -48,51 +49,15 @@ struct memory {
 	uint64_t store;
 };
 
-static unsigned long field(const char *text, const char *name)
-{
-	const char *at = strstr(text, name);
-
-	return at ? strtoul(at + strlen(name), NULL, 10) * 1024 / STAGE_PAGE : 0;
-}
-
-/* Free pages in processors' lists, which count as in use elsewhere. */
-static unsigned long listed(void)
-{
-	FILE *zones = fopen("/proc/zoneinfo", "re");
-	unsigned long sum = 0, count;
-	char line[200];
-
-	while (zones && fgets(line, sizeof(line), zones))
-		if (sscanf(line, " count: %lu", &count) == 1)
-			sum += count;
-	if (zones)
-		fclose(zones);
-	return sum;
-}
-
-static bool set(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool done = fd >= 0 && write(fd, value, strlen(value)) == (ssize_t)strlen(value);
-
-	return fd >= 0 && !close(fd) && done;
-}
-
-/* With nothing in caches that could be had back, and counters of each processor added up. */
+/* With nothing in caches that could be had back. */
 static int measure(struct memory *memory)
 {
-	char text[4096] = "";
 	struct store_info store;
 	struct error err;
-	int fd;
 
-	if (!set("/proc/sys/vm/drop_caches", "3") || !set("/proc/sys/vm/stat_refresh", "1"))
-		return -1;
-	fd = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0 || close(fd))
-		return -1;
-	memory->available = field(text, "MemAvailable:") + listed();
-	memory->slab = field(text, "SUnreclaim:");
+	memory_drop_caches();
+	memory->available = memory_available() * 1024 / STAGE_PAGE;
+	memory->slab = memory_field("SUnreclaim") * 1024 / STAGE_PAGE;
 	if (backend_kernel.status(&store, &err))
 		return -1;
 	memory->store = store.store_pages;

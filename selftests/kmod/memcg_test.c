@@ -177,13 +177,6 @@ static pid_t enter_in(const char *cgroup, const char *group, const char *role, s
 	return pid;
 }
 
-static bool stops(pid_t pid)
-{
-	int status;
-
-	return waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status);
-}
-
 FIXTURE_SETUP(memcg)
 {
 	stage_prepare = prepare_big;
@@ -225,8 +218,8 @@ TEST_F(memcg, tasks_are_not_charged_what_they_share)
 	ASSERT_EQ(0, add_group("memcg.second", "memcg", &self->err));
 	first = enter_in(FIRST, "memcg.first", "read", &self->err);
 	second = enter_in(SECOND, "memcg.second", "read", &self->err);
-	ASSERT_TRUE(stops(first));
-	ASSERT_TRUE(stops(second));
+	ASSERT_TRUE(stage_stops(first));
+	ASSERT_TRUE(stage_stops(second));
 	/* Each has mapped and read three times its limit. */
 	EXPECT_GT(LITTLE, charged(FIRST));
 	EXPECT_GT(LITTLE, charged(SECOND));
@@ -250,7 +243,7 @@ TEST_F(memcg, a_group_over_its_limit_is_killed_alone)
 	ASSERT_EQ(0, add_group("memcg.first", "memcg", &self->err));
 	ASSERT_EQ(0, add_group("memcg.second", "memcg", &self->err));
 	reader = enter_in(SECOND, "memcg.second", "read", &self->err);
-	ASSERT_TRUE(stops(reader));
+	ASSERT_TRUE(stage_stops(reader));
 	writer = enter_in(FIRST, "memcg.first", "write", &self->err);
 	EXPECT_EQ(128 + SIGKILL, stage_wait(writer));
 	EXPECT_EQ(1, kills(FIRST));

@@ -54,7 +54,7 @@ bool stage_intact(void)
 	for (i = 0; i < sizeof(stage_text); i++)
 		if (((const volatile unsigned char *)stage_text)[i] != 0x5a)
 			return false;
-	return filled(stage_data, 11) && filled(stage_mapping, 97);
+	return filled(stage_data, STAGE_DATA_SALT) && filled(stage_mapping, 97);
 }
 
 void stage_scribble(void)
@@ -81,7 +81,7 @@ void stage_main(int argc, char **argv)
 
 	if (argc != 2 || strcmp(argv[1], TEMPLATE_ARGUMENT))
 		return;
-	fill(stage_data, 11);
+	fill(stage_data, STAGE_DATA_SALT);
 	stage_mapping = mmap(NULL, STAGE_PAGES * STAGE_PAGE, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (stage_mapping == MAP_FAILED)

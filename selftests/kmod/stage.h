@@ -18,7 +18,8 @@
 #define STAGE_PAGE	4096UL
 #define STAGE_PAGES	64	/* of each of the props below */
 
-/* Memory of the image with known content: page n holds n and its name throughout. */
+/* Memory of the image with known content; that of stage_data starts with the salt, and counts on. */
+#define STAGE_DATA_SALT	11
 extern unsigned char stage_data[STAGE_PAGES * STAGE_PAGE];
 extern unsigned char *stage_mapping;	/* anonymous, STAGE_PAGES */
 extern const unsigned char stage_text[STAGE_PAGES * STAGE_PAGE];	/* read-only */
