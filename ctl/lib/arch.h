@@ -8,6 +8,8 @@
  *   ARCH_CACHE			as the dynamic linker's cache calls it
  *   ARCH_USER_END		where the kernel's addresses begin
  *   ARCH_REGISTER_ENTRY, ARCH_REGISTER_STACK	their numbers in core files
+ *   arch_template_asks()	in a template's process before execve(), and for it when
+ *   arch_template_begins()	it has the program: what of the processor tasks can't have is off
  *   arch_jump()		go on elsewhere, on another stack that ends at an address
  *   arch_unmap_and_jump()	the same, after the memory with this stack is gone
  */

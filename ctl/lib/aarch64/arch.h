@@ -6,6 +6,9 @@
 #include <elf.h>
 #include <stdint.h>
 #include <sys/syscall.h>
+#include <sys/types.h>
+
+#include "lib/error.h"
 
 #define ARCH_NAME		"arm64"
 #define ARCH_MACHINE		EM_AARCH64
@@ -15,6 +18,9 @@
 #define ARCH_USER_END		0x1000000000000UL	/* with four levels of page tables */
 #define ARCH_REGISTER_ENTRY	32
 #define ARCH_REGISTER_STACK	31
+
+int __must_check arch_template_asks(struct error *err);
+int __must_check arch_template_begins(pid_t pid, struct error *err);
 
 /* By way of x16, as code that only takes marked branches takes those from there at its start. */
 __attribute__((noreturn))

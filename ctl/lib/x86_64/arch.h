@@ -6,6 +6,9 @@
 #include <elf.h>
 #include <stdint.h>
 #include <sys/syscall.h>
+#include <sys/types.h>
+
+#include "lib/error.h"
 
 #define ARCH_NAME		"x86-64"
 #define ARCH_MACHINE		EM_X86_64
@@ -15,6 +18,19 @@
 #define ARCH_USER_END		0x7ffffffff000UL	/* with four levels of page tables */
 #define ARCH_REGISTER_ENTRY	16
 #define ARCH_REGISTER_STACK	19
+
+static inline int arch_template_asks(struct error *err)
+{
+	(void)err;
+	return 0;
+}
+
+static inline int arch_template_begins(pid_t pid, struct error *err)
+{
+	(void)pid;
+	(void)err;
+	return 0;
+}
 
 __attribute__((noreturn))
 static inline void arch_jump(uint64_t code, uint64_t stack, const void *argument)
