@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # make            the module for this machine's kernel, the controller, the tests
 # make demo       the demo, in a guest
-# make check      all tests on all kernels; TESTS=PATTERN KERNELS="native 6.1 6.12 7.2 debug"
+# make check      all tests on all kernels; TESTS=PATTERN KERNELS="native 6.1 6.12 7.2 arm64 debug"
 # make bench      the benchmarks, in a guest, and of overrides on this machine
 # make fuzz       what comes from outside, changed at random, for SECONDS each
-# make arm64      all of it for arm64 hubs, in build/arm64/; then make check KERNELS=arm64
+# make arm64      all of it for arm64 hubs, in build/arm64/
 # make lint       what tools can say of the module's sources
 # make install    into DESTDIR, below PREFIX
 # make packages   Debian packages, in build/packages/
@@ -51,7 +51,7 @@ $(areas:%=selftests/%): ctl
 	$(MAKE) -C $@ BUILD=$(BUILD)
 
 check: deps
-	$(MAKE) -j$(shell nproc) all
+	$(MAKE) -j$(shell nproc) all $(filter arm64,$(KERNELS))
 	selftests/harness --tests '$(TESTS)' --kernels $(KERNELS)
 
 # The fuzzers are programs of this machine's compiler.
