@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # make            the module for this machine's kernel, the controller, the tests
 # make demo       the demo, in a guest
-# make check      all tests on all kernels; TESTS=PATTERN KERNELS="native 6.1 6.12 7.2 debug"
+# make check      all tests on all kernels; TESTS=PATTERN KERNELS="native 6.1 6.12 7.2 arm64 debug"
 # make bench      the benchmarks, in a guest, and of overrides on this machine
 # make fuzz       what comes from outside, changed at random, for SECONDS each
+# make arm64      all of it for arm64 hubs, in build/arm64/
 # make lint       what tools can say of the module's sources
 # make install    into DESTDIR, below PREFIX
 # make packages   Debian packages, in build/packages/
@@ -50,8 +51,17 @@ $(areas:%=selftests/%): ctl
 	$(MAKE) -C $@ BUILD=$(BUILD)
 
 check: deps
-	$(MAKE) -j$(shell nproc) all
+	$(MAKE) -j$(shell nproc) all $(filter arm64,$(KERNELS))
 	selftests/harness --tests '$(TESTS)' --kernels $(KERNELS)
+
+# The fuzzers are programs of this machine's compiler.
+arm64:
+	@scripts/deps arm64
+	root=$$(scripts/root arm64) && kernel=$$(scripts/kernel arm64) && \
+	export PKG_CONFIG_SYSROOT_DIR=$$root PKG_CONFIG_LIBDIR=$$root/usr/lib/aarch64-linux-gnu/pkgconfig && \
+	$(MAKE) all BUILD=$(BUILD)/arm64 KERNEL_BUILD=$$kernel/build CROSS_COMPILE=aarch64-linux-gnu- \
+		CC="aarch64-linux-gnu-gcc --sysroot=$$root" AR=aarch64-linux-gnu-ar \
+		areas="$(filter-out fuzz,$(areas))"
 
 SECONDS ?= 60
 fuzz: deps
@@ -86,4 +96,4 @@ packages: deps
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all deps module bpf ctl selftests check fuzz lint demo bench install packages clean $(areas:%=selftests/%)
+.PHONY: all arm64 deps module bpf ctl selftests check fuzz lint demo bench install packages clean $(areas:%=selftests/%)

@@ -11,10 +11,10 @@
 #include <linux/ptrace.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
-#include <asm/processor.h>
 
 #include "coppice.h"
 #include "compat/mm.h"
+#include "compat/thread.h"
 #include "trace.h"
 
 static const char library_refusal[] =
@@ -156,7 +156,7 @@ static long enter_image(struct coppice_task *task, struct file *file,
 	}
 	remember_home(task, enter);
 	count_enter(task);
-	start_thread(current_pt_regs(), image->entry, image->stack);
+	coppice_start_thread(current_pt_regs(), image->entry, image->stack);
 	return enter->cookie;
 }
 

@@ -19,11 +19,11 @@
 #include <linux/sched/task_stack.h>
 #include <linux/slab.h>
 #include <linux/task_work.h>
-#include <asm/processor.h>
 #include <asm/syscall.h>
 
 #include "coppice.h"
 #include "compat/mm.h"
+#include "compat/thread.h"
 #include "trace.h"
 
 #define RESET_BATCH	64
@@ -35,6 +35,7 @@ struct reset {
 	struct file *file;	/* for segments to be mapped anew; made when needed */
 	bool afresh;		/* which pages events write is to be learned anew */
 	bool alone;		/* nobody else runs in the memory; under the mmap lock */
+	bool code;		/* the segment can be executed */
 	unsigned long overwritten, dropped;	/* pages of the image, for the trace */
 	unsigned long next;	/* where a batch ended */
 	unsigned int left;	/* pages until it is full */
@@ -152,13 +153,16 @@ static bool written_again(const struct reset *reset, unsigned long pgoff)
  * 4. Whoever follows page tables by notifiers, or works on the mm from outside, writes to an
  *    address, whatever page is there: for that it makes no difference.
  *
- * Nothing is unmapped and no right changes, so there is nothing to flush in TLBs.
+ * Nothing is unmapped and no right changes, so there is nothing to flush in TLBs. Caches of
+ * instructions that don't follow what is written are looked after when a page is mapped, which it
+ * is not here: pages that can be executed go.
  */
 static bool overwrite(const struct reset *reset, pte_t pte, unsigned long pgoff)
 {
 	struct page *page;
 
-	if (!reset->alone || !pte_present(pte) || !pte_write(pte) || !pte_dirty(pte))
+	if (!reset->alone || reset->code || !pte_present(pte) || !pte_write(pte) ||
+	    !pte_dirty(pte))
 		return false;
 	page = pte_page(pte);
 	if (PageCompound(page) || page_ref_count(page) != 1)
@@ -204,6 +208,7 @@ static int restore_private(struct reset *reset, struct vm_area_struct *vma)
 	int err;
 
 	reset->next = vma->vm_start;
+	reset->code = vma->vm_flags & VM_EXEC;
 	do {
 		reset->nr = 0;
 		reset->left = RESET_BATCH;
@@ -329,7 +334,7 @@ static void restart_thread(const struct coppice_task *task)
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	coppice_rseq_forget();
 	ELF_PLAT_INIT(regs, 0);
-	start_thread(regs, image->entry, image->stack);
+	coppice_start_thread(regs, image->entry, image->stack);
 }
 
 static long reset_task(struct coppice_task *task, const char **why)

@@ -9,6 +9,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "arch.h"
 #include "build_child.h"
 #include "cleanup.h"
 #include "paths.h"
@@ -130,7 +131,7 @@ build_child(const struct build *build, char **environment, int record, pid_t par
 	sigemptyset(&none);
 	if ((!build->layout || !layout_use(build->layout, &err)) &&
 	    !become_template(build, &err) && !arrange_descriptors(record, &err) &&
-	    !die_with(parent, &err)) {
+	    !die_with(parent, &err) && !arch_template_asks(&err)) {
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		environ = environment;
 		execvp(build->command[0], build->command);
@@ -151,7 +152,7 @@ static int start(const struct build *build, int cgroup, char **environment, int 
 	if (!*pid)
 		build_child(build, environment, record, parent);
 	report_detach();
-	return *pid < 0 ? -1 : report_wait(report, *pid, err);
+	return *pid < 0 || report_wait(report, *pid, err) || arch_template_begins(*pid, err) ? -1 : 0;
 }
 
 int build_start(const struct build *build, int cgroup, pid_t *pid, int *record,

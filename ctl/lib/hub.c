@@ -3,7 +3,6 @@
  * What an image depends on: the vDSO that its C library has resolved, the processor
  * features that its functions were chosen by, the libraries that it holds copies of.
  */
-#include <cpuid.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +12,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "cpu.h"
 #include "hub.h"
 
 #define BUILD_ID_MAX 32
@@ -98,35 +98,9 @@ static int vdso_build_id(uint8_t id[BUILD_ID_MAX], uint8_t *len)
 	return ret;
 }
 
-/*
- * CPUID leaves 1 (ecx, edx), 7 (ebx, ecx, edx), 0x80000001 (ecx, edx), and XCR0: what
- * C libraries choose functions by. OSXSAVE and the APIC id are no features.
- */
-static void cpu_words(uint32_t cpu[IMAGE_CPU_WORDS])
-{
-	unsigned int a, b, c, d;
-
-	memset(cpu, 0, IMAGE_CPU_WORDS * sizeof(*cpu));
-	if (__get_cpuid(1, &a, &b, &c, &d)) {
-		cpu[0] = c;
-		cpu[1] = d;
-	}
-	if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
-		cpu[2] = b;
-		cpu[3] = c;
-		cpu[4] = d;
-	}
-	if (__get_cpuid(0x80000001, &a, &b, &c, &d)) {
-		cpu[5] = c;
-		cpu[6] = d;
-	}
-	if (cpu[0] & bit_OSXSAVE)
-		__asm__ volatile("xgetbv" : "=a"(cpu[7]), "=d"(d) : "c"(0));
-}
-
 int hub_describe(struct image *image, struct error *err)
 {
-	cpu_words(image->cpu);
+	cpu_describe(image->cpu);
 	if (!vdso_build_id(image->vdso_build_id, &image->vdso_build_id_len))
 		return 0;
 	return error_set(err, ENOSYS, "this kernel's vDSO has no build-id, so images could not be told to fit it: use another kernel");

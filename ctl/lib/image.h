@@ -47,7 +47,7 @@ struct image {
 	char comm[16];
 	uint8_t vdso_build_id[32];
 	uint8_t vdso_build_id_len;
-	uint32_t cpu[IMAGE_CPU_WORDS];	/* cpuid words, see image_check.c */
+	uint32_t cpu[IMAGE_CPU_WORDS];	/* see ARCH/cpu.c */
 	struct image_segment *segments;	/* sorted, not overlapping */
 	size_t nr_segments;
 	struct image_library *libraries;

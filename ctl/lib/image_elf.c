@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "arch.h"
 #include "cleanup.h"
 #include "hub.h"
 #include "image.h"
@@ -72,8 +73,8 @@ static int read_header(struct source *source, struct error *err)
 	    !gelf_getehdr(source->elf, &header))
 		return bad("it is no ELF file: give a library or a program", err);
 	if (gelf_getclass(source->elf) != ELFCLASS64 ||
-	    header.e_ident[EI_DATA] != ELFDATA2LSB || header.e_machine != EM_X86_64)
-		return bad("it is not for x86-64: give a library or a program of this hub", err);
+	    header.e_ident[EI_DATA] != ELFDATA2LSB || header.e_machine != ARCH_MACHINE)
+		return bad("it is not for " ARCH_NAME ": give a library or a program of this hub", err);
 	if (header.e_type != ET_DYN && header.e_type != ET_EXEC)
 		return bad("it is neither a library nor a program, so no process maps it", err);
 	if (header.e_phentsize != sizeof(Elf64_Phdr) ||

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "arch.h"
 #include "cleanup.h"
 #include "image.h"
 #include "image_file.h"
@@ -52,8 +53,8 @@ static int open_elf(struct input *in, struct error *err)
 	if (!in->elf || elf_kind(in->elf) != ELF_K_ELF || !gelf_getehdr(in->elf, &header))
 		return error_set(err, ENOEXEC, "it is no ELF file: give one that `coppice image save` wrote");
 	if (gelf_getclass(in->elf) != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB ||
-	    header.e_machine != EM_X86_64)
-		return error_set(err, ENOEXEC, "it is not for x86-64: build the image on a hub of this kind");
+	    header.e_machine != ARCH_MACHINE)
+		return error_set(err, ENOEXEC, "it is not for " ARCH_NAME ": build the image on a hub of this kind");
 	if (header.e_type != ET_CORE)
 		return error_set(err, ENOEXEC, "it is no core file: give one that `coppice image save` wrote");
 	if (header.e_phentsize != sizeof(Elf64_Phdr) || header.e_shnum ||

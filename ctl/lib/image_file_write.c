@@ -15,6 +15,7 @@
 #include <sys/procfs.h>
 #include <sys/stat.h>
 
+#include "arch.h"
 #include "cleanup.h"
 #include "image.h"
 #include "image_file.h"
@@ -56,10 +57,9 @@ static unsigned char *note_put(unsigned char *at, const char *name, uint32_t typ
 static void describe_process(const struct image *image, struct elf_prstatus *status,
 			     struct elf_prpsinfo *info)
 {
-	struct user_regs_struct regs = { .rip = image->entry, .rsp = image->stack };
-
 	*status = (struct elf_prstatus) {};
-	memcpy(&status->pr_reg, &regs, sizeof(regs));
+	status->pr_reg[ARCH_REGISTER_ENTRY] = image->entry;
+	status->pr_reg[ARCH_REGISTER_STACK] = image->stack;
 	status->pr_pid = 1;
 	*info = (struct elf_prpsinfo) { .pr_sname = 'S', .pr_pid = 1 };
 	memcpy(info->pr_fname, image->comm, sizeof(info->pr_fname) - 1);
@@ -111,7 +111,7 @@ static void fill_headers(struct output *out, Elf64_Ehdr *header, Elf64_Phdr *pro
 	header->e_ident[EI_DATA] = ELFDATA2LSB;
 	header->e_ident[EI_OSABI] = ELFOSABI_NONE;
 	header->e_type = ET_CORE;
-	header->e_machine = EM_X86_64;
+	header->e_machine = ARCH_MACHINE;
 	header->e_version = EV_CURRENT;
 	header->e_phoff = sizeof(*header);
 	program[0] = (Elf64_Phdr) {

@@ -5,10 +5,10 @@
 #include <stdbool.h>
 #include <sys/mman.h>
 
+#include "arch.h"
 #include "image_valid.h"
 
 #define USER_START	(16 * IMAGE_PAGE)
-#define USER_END	0x7ffffffff000UL	/* x86-64 with four levels of page tables */
 
 static int refuse(uint64_t start, const char *what, struct error *err)
 {
@@ -17,7 +17,7 @@ static int refuse(uint64_t start, const char *what, struct error *err)
 
 static bool in_user_space(uint64_t start, uint64_t len)
 {
-	return start >= USER_START && start < USER_END && len <= USER_END - start;
+	return start >= USER_START && start < ARCH_USER_END && len <= ARCH_USER_END - start;
 }
 
 static int check_segment(const struct image_segment *segment, uint64_t floor,

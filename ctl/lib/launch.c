@@ -18,11 +18,11 @@
 
 #include <linux/coppice_dev.h>
 
+#include "arch.h"
 #include "launch_args.h"
 #include "place.h"
 #include "runtime/special.h"
 
-#define RSEQ_SIGNATURE 0x53053053
 #define RSEQ_UNREGISTER 1
 #define RESTORER_STACK 4096
 
@@ -161,7 +161,7 @@ static void rseq_unregister(void)
 {
 	if (__rseq_size)
 		raw_call(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset,
-			 __rseq_size < 32 ? 32 : __rseq_size, RSEQ_UNREGISTER, RSEQ_SIGNATURE);
+			 __rseq_size < 32 ? 32 : __rseq_size, RSEQ_UNREGISTER, RSEQ_SIG);
 }
 
 static void keep_sort(struct coppice_span *keep, size_t nr)
@@ -217,18 +217,6 @@ static void table_fill(struct restore_table *table, const struct launch_plan *pl
 	memcpy(table->segments, launch->segments, launch->nr_segments * sizeof(*launch->segments));
 }
 
-/* The stack of this process goes too: the restorer has its own, behind its table. */
-__attribute__((noreturn))
-static void restorer_jump(uint64_t code, const struct launch_plan *plan, const struct restore_table *table)
-{
-	/* As after a call: 8 bytes off the ABI's alignment. */
-	uint64_t stack = plan->table.start + plan->table.len - 8;
-
-	__asm__ volatile("mov %0, %%rsp\n\tjmp *%1"
-			 : : "r"(stack), "r"(code), "D"(table) : "memory");
-	__builtin_unreachable();
-}
-
 static int enter_memfd(const struct launch_plan *plan, const struct launch *launch, struct error *err)
 {
 	struct restore_table *table = (struct restore_table *)plan->table.start;
@@ -239,7 +227,9 @@ static int enter_memfd(const struct launch_plan *plan, const struct launch *laun
 	memcpy((void *)plan->code.start, __start_coppice_restorer_text, len);
 	if (mprotect((void *)plan->code.start, plan->code.len, PROT_READ | PROT_EXEC))
 		return error_set(err, errno, "the restorer could not be made executable (%s)", strerror(errno));
-	restorer_jump(plan->code.start + offset, plan, table);
+	__builtin___clear_cache((char *)plan->code.start, (char *)plan->code.start + len);
+	/* The stack of this process goes too: the restorer has its own, behind its table. */
+	arch_jump(plan->code.start + offset, plan->table.start + plan->table.len, table);
 }
 
 int launch_enter(const struct launch *launch, struct error *err)

@@ -6,10 +6,9 @@
  */
 #include <sys/mman.h>
 
+#include "arch.h"
 #include "launch_args.h"
 #include "runtime/syscall.h"
-
-#define USER_END 0x7ffffffff000UL
 
 __attribute__((section("coppice_restorer_text"), noreturn, noinline,
 	       optimize("no-stack-protector", "no-jump-tables", "no-tree-loop-distribute-patterns")))
@@ -24,7 +23,7 @@ void coppice_restorer(const struct restore_table *table)
 			bad |= raw_call(SYS_munmap, from, table->keep[i].start - from);
 		from = table->keep[i].start + table->keep[i].len;
 	}
-	bad |= raw_call(SYS_munmap, from, USER_END - from);
+	bad |= raw_call(SYS_munmap, from, ARCH_USER_END - from);
 	for (i = 0; i < table->nr_segments; i++) {
 		const struct launch_segment *seg = &table->segments[i];
 		long flags = MAP_PRIVATE | MAP_FIXED_NOREPLACE | MAP_NORESERVE;
@@ -36,12 +35,6 @@ void coppice_restorer(const struct restore_table *table)
 	if (bad)
 		raw_call(SYS_exit_group, 125);
 	/* The table and the stack go last: from here on everything is in registers. */
-	__asm__ volatile("mov %0, %%rsp\n\t"
-			 "syscall\n\t"
-			 "mov %1, %%rax\n\t"
-			 "jmp *%2"
-			 : : "r"(table->stack), "r"(table->cookie), "r"(table->entry),
-			     "a"(SYS_munmap), "D"(table->table.start), "S"(table->table.len)
-			 : "rcx", "r11", "memory");
-	__builtin_unreachable();
+	arch_unmap_and_jump(table->table.start, table->table.len, table->entry, table->stack,
+			    table->cookie);
 }

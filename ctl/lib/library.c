@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "arch.h"
 #include "cleanup.h"
 #include "library_parts.h"
 
@@ -127,7 +128,7 @@ static int take_line(char *line, const char *soname, char found[PATH_MAX], struc
 	size_t len = strlen(soname);
 
 	line += strspn(line, "\t");
-	if (!arrow || strncmp(line, soname, len) || line[len] != ' ' || !strstr(line, "x86-64"))
+	if (!arrow || strncmp(line, soname, len) || line[len] != ' ' || !strstr(line, ARCH_CACHE))
 		return 0;
 	if (!realpath(arrow + 4, path) || !strcmp(path, found))
 		return 0;
@@ -152,7 +153,7 @@ static int find_soname(const struct library *library, char found[PATH_MAX], stru
 			return -1;
 	if (*found)
 		return 0;
-	return error_set(err, ENOENT, "the dynamic linker's cache has no %.200s for x86-64: give the path of the provider's library",
+	return error_set(err, ENOENT, "the dynamic linker's cache has no %.200s for " ARCH_NAME ": give the path of the provider's library",
 			 soname);
 }
 

@@ -8,16 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch.h"
 #include "cleanup.h"
 #include "library_parts.h"
-
-#define LOADER	"/lib64/ld-linux-x86-64.so.2"
 
 /* The C library is one with its dynamic linker, and our own is in every template. */
 static int refuse_own(const char *soname, struct error *err)
 {
 	static const char *const own[] = {
-		"libc.so.6", "ld-linux-x86-64.so.2", "libpthread.so.0", "libdl.so.2", "librt.so.1",
+		"libc.so.6", ARCH_LOADER_SONAME, "libpthread.so.0", "libdl.so.2", "librt.so.1",
 		"libm.so.6", "libresolv.so.2", "libcoppice.so.0",
 	};
 	size_t i;
@@ -211,7 +210,7 @@ static char *line_with(char *text, const char *word)
 /* The dynamic linker lists what it would load, and runs nothing of it. */
 static int try_loading(const struct library *library, char *merged, struct error *err)
 {
-	char *argv[] = { LOADER, merged, NULL };
+	char *argv[] = { ARCH_LOADER, merged, NULL };
 	char *envp[] = { "LD_TRACE_LOADED_OBJECTS=1", NULL };
 	autofree char *text = library_output(library, argv, envp, true, err);
 	char *line = text ? line_with(text, "not found") : NULL;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "arch.h"
 #include "library_parts.h"
 
 #define VERSIONS_MAX	32768	/* a version's number has 15 bits */
@@ -48,9 +49,9 @@ static int check_header(const struct interface *interface, struct error *err)
 	if (!gelf_getehdr(interface->elf, &header))
 		return bad("its ELF header is damaged", err);
 	if (gelf_getclass(interface->elf) != ELFCLASS64)
-		return bad("it is a 32-bit object, and this hub's tasks are 64-bit: build it for x86-64", err);
-	if (header.e_ident[EI_DATA] != ELFDATA2LSB || header.e_machine != EM_X86_64)
-		return error_set(err, ENOEXEC, "it is for another processor (ELF machine %u): build it for x86-64",
+		return bad("it is a 32-bit object, and this hub's tasks are 64-bit: build it for " ARCH_NAME, err);
+	if (header.e_ident[EI_DATA] != ELFDATA2LSB || header.e_machine != ARCH_MACHINE)
+		return error_set(err, ENOEXEC, "it is for another processor (ELF machine %u): build it for " ARCH_NAME,
 				 header.e_machine);
 	if (header.e_type != ET_DYN)
 		return bad("it is no shared object (link it with -shared)", err);

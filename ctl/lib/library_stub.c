@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arch.h"
 #include "cleanup.h"
 #include "library_parts.h"
 
@@ -69,7 +70,7 @@ static void put_header(struct stub *stub)
 {
 	*(Elf64_Ehdr *)stub->bytes = (Elf64_Ehdr) {
 		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
-		.e_type = ET_DYN, .e_machine = EM_X86_64, .e_version = EV_CURRENT,
+		.e_type = ET_DYN, .e_machine = ARCH_MACHINE, .e_version = EV_CURRENT,
 		.e_phoff = sizeof(Elf64_Ehdr), .e_ehsize = sizeof(Elf64_Ehdr),
 		.e_phentsize = sizeof(Elf64_Phdr), .e_phnum = NR_SEGMENTS,
 		.e_shentsize = sizeof(Elf64_Shdr),

@@ -29,7 +29,7 @@ static void close_opened(const struct coppice_task_args *args)
 static int first_timer(void)
 {
 	char text[16];
-	int fd = raw_call(SYS_open, "/proc/self/timers", O_RDONLY | O_CLOEXEC), id = 0, i;
+	int fd = raw_call(SYS_openat, AT_FDCWD, "/proc/self/timers", O_RDONLY | O_CLOEXEC), id = 0, i;
 	long len = raw_call(SYS_read, fd, text, sizeof(text));
 
 	raw_call(SYS_close, fd);
@@ -67,9 +67,9 @@ static void restore_args(const struct coppice_task_args *args)
 {
 	const char *from = (const char *)(args - 1);
 	char *to = (char *)from - args->region;
-	uint64_t words = args->region / sizeof(uint64_t);	/* of whole pages */
 
-	__asm__ volatile("rep movsq" : "+S"(from), "+D"(to), "+c"(words) : : "memory");
+	/* The region is made of whole pages. */
+	arch_copy_words((uint64_t *)to, (const uint64_t *)from, args->region / sizeof(uint64_t));
 }
 
 void coppice_begin_again(const struct coppice_task_args *args)

@@ -83,7 +83,7 @@ static int wait_to_be_read(uint64_t stack, uint64_t entry)
 	record_send(&coppice_state.record);
 	/* The controller reads this process and kills it. */
 	for (;;)
-		raw_call(SYS_pause);
+		raw_call(SYS_ppoll);
 	return 0;
 }
 

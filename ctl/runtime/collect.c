@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Collect the kernel's state of a template, or say why it can't be one. */
-#include <asm/prctl.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,18 +25,17 @@ int coppice_refuse(struct coppice_state *state, int code, const char *format, ..
 
 static int collect_thread(struct coppice_state *state)
 {
-	long err = raw_call(SYS_arch_prctl, ARCH_GET_FS, &state->fs_base);
+	long err = raw_call(SYS_prctl, PR_GET_TID_ADDRESS, &state->tid_address);
 
-	if (!err)
-		err = raw_call(SYS_prctl, PR_GET_TID_ADDRESS, &state->tid_address);
 	if (err)
 		return coppice_refuse(state, -err, "the kernel doesn't tell a thread's tid address: use one with CONFIG_CHECKPOINT_RESTORE");
 	err = raw_call(SYS_get_robust_list, 0, &state->robust_list, &state->robust_len);
 	if (err)
 		return coppice_refuse(state, -err, "the robust futex list can't be read: %s", strerror(-err));
+	state->thread_pointer = arch_thread_pointer();
 	/* libc registers 32 bytes, whatever size it announces. */
 	if (__rseq_size) {
-		state->rseq = (char *)state->fs_base + __rseq_offset;
+		state->rseq = (char *)state->thread_pointer + __rseq_offset;
 		state->rseq_len = __rseq_size < 32 ? 32 : __rseq_size;
 	}
 	return 0;

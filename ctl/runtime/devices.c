@@ -43,7 +43,7 @@ static bool is_device(int fd, const struct coppice_device *device)
 
 static bool open_again(const struct coppice_device *device)
 {
-	int fd = raw_call(SYS_open, device->path, device->flags);
+	int fd = raw_call(SYS_openat, AT_FDCWD, device->path, device->flags);
 	bool ok = is_device(fd, device);
 
 	if (ok && fd == device->fd)

@@ -6,9 +6,9 @@
  * stack protector), so this file is built without the protector and calls no libc.
  * The order is CRIU's restorer's: thread pointer, mappings, ids, then signals.
  */
-#include <asm/prctl.h>
 #include <errno.h>
 #include <linux/prctl.h>
+#include <sys/rseq.h>
 #include <unistd.h>
 
 #include "special.h"
@@ -60,7 +60,7 @@ static void restore_thread(const struct coppice_state *state)
 	*state->tid_address = raw_call(SYS_set_tid_address, state->tid_address);
 	raw_call(SYS_set_robust_list, state->robust_list, state->robust_len);
 	if (state->rseq)
-		check(!raw_call(SYS_rseq, state->rseq, state->rseq_len, 0, COPPICE_RSEQ_SIGNATURE),
+		check(!raw_call(SYS_rseq, state->rseq, state->rseq_len, 0, RSEQ_SIG),
 		      "restartable sequences could not be registered: the image is of another C library's convention, rebuild it");
 }
 
@@ -80,7 +80,7 @@ int coppice_resume(const struct coppice_task_args *args)
 {
 	const struct coppice_state *state = &coppice_state;
 
-	raw_call(SYS_arch_prctl, ARCH_SET_FS, state->fs_base);
+	arch_set_thread_pointer(state->thread_pointer);
 	check(args->magic == COPPICE_ARGS_MAGIC && args->size == sizeof(*args),
 	      "the controller is of another version than the image: rebuild the image");
 	if (args->flags & COPPICE_ARGS_RESET)

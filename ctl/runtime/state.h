@@ -14,7 +14,6 @@
 #include "devices.h"
 
 #define COPPICE_NSIG 64
-#define COPPICE_RSEQ_SIGNATURE 0x53053053
 
 /* As rt_sigaction(2) has it, which is not what libc's struct sigaction is. */
 struct kernel_sigaction {
@@ -33,7 +32,7 @@ struct coppice_device {
 };
 
 struct coppice_state {
-	uint64_t fs_base;
+	uint64_t thread_pointer;
 	int *tid_address;	/* libc's cached thread id lies there */
 	void *robust_list;
 	size_t robust_len;

@@ -7,7 +7,6 @@
  * tasks are other processes.
  */
 #include <errno.h>
-#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stdbool.h>
@@ -15,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 #include "coppice.h"
@@ -27,16 +25,12 @@ static struct kernel_sigaction before;
 
 static void on_read(int sig, siginfo_t *info, void *context)
 {
-	ucontext_t *uc = context;
-	greg_t *regs = uc->uc_mcontext.gregs;
-
 	(void)sig;
 	if (info->si_code != 1 /* SYS_SECCOMP */)
 		return;
 	if (coppice_checkpoint() < 0)
 		_exit(1);
-	regs[REG_RAX] = raw_syscall(info->si_syscall, regs[REG_RDI], regs[REG_RSI], regs[REG_RDX],
-				    regs[REG_R10], regs[REG_R8], regs[REG_R9]);
+	arch_repeat_call(context, info->si_syscall);
 }
 
 void coppice_trigger_forget(struct coppice_state *state)
@@ -53,7 +47,7 @@ void coppice_trigger_forget(struct coppice_state *state)
 static int filter_install(void)
 {
 	struct sock_filter code[] = {
-		LOAD(arch), EQUAL(AUDIT_ARCH_X86_64, 0, 13),
+		LOAD(arch), EQUAL(ARCH_AUDIT, 0, 13),
 		LOAD(nr),
 		EQUAL(SYS_sendfile, 7, 0),
 		EQUAL(SYS_read, 8, 0), EQUAL(SYS_readv, 7, 0), EQUAL(SYS_pread64, 6, 0),

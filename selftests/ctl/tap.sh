@@ -3,7 +3,7 @@
 # shellcheck shell=bash
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
-coppice=${COPPICE:-$top/build/coppice}
+coppice=${COPPICE:-$top/build/coppice} built=$(dirname "${COPPICE:-$top/build/coppice}")
 points=0 failures=0
 work=$(mktemp -d)
 chmod 755 "$work"

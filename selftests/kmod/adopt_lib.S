@@ -5,13 +5,19 @@
  */
 #include "adopt_lib.h"
 
+#ifdef __aarch64__
+#define RETURN_NUMBER	mov w0, number
+#else
+#define RETURN_NUMBER	movl $number, %eax
+#endif
+
 	.text
 	.p2align 12
 	.globl adopt_text
 adopt_text:
 	.set number, 0
 	.rept ADOPT_TEXT_PAGES
-	movl $number, %eax
+	RETURN_NUMBER
 	ret
 	.p2align 12, 0xcc
 	.set number, number + 1
@@ -28,4 +34,4 @@ adopt_data:
 	.set number, number + 1
 	.endr
 
-	.section .note.GNU-stack, "", @progbits
+	.section .note.GNU-stack, "", %progbits

@@ -661,7 +661,7 @@ TEST_F_TIMEOUT(adopt, membership_follows_fork_and_exit, SLOW)
 	START(actor, copy_to(FILE_OF("/tmp")), 2);
 	ADOPT(actor, &result);
 	child = actor_do(&actor, ACTOR_FORK);
-	EXPECT_GT(child, 0);
+	ASSERT_GT(child, 0);
 	EXPECT_TRUE(stage_settles(GROUP, 2));
 	usleep(300000);
 	/* Still there: it has found every byte right. */

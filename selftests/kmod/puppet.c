@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +17,9 @@
 #include "fault.h"
 #include "lib/backend.h"
 #include "puppet.h"
+#include "puppet_arch.h"
+#include "runtime/syscall.h"
+#include "stage.h"
 
 #define PAGE 4096UL
 #define INSIDE static inline __attribute__((always_inline))
@@ -27,46 +31,21 @@
 extern const char __start_puppet[], __stop_puppet[], puppet_entry[];
 void puppet_play(struct puppet *puppet);
 
-asm(".pushsection puppet,\"ax\",@progbits\n"
+asm(".pushsection puppet,\"ax\",%progbits\n"
     ".globl puppet_entry\n"
     "puppet_entry:\n"
-    "	mov %rax, %rdi\n"
-    "	xor %ebp, %ebp\n"
-    "	call puppet_play\n"
+    PUPPET_ENTRY
     ".popsection\n");
 
 INSIDE long call(long nr, long a, long b, long c, long d)
 {
-	register long r10 asm("r10") = d;
-	register long r8 asm("r8") = -1;
-	register long r9 asm("r9") = 0;
-	long ret;
-
-	asm volatile("syscall" : "=a"(ret)
-		     : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-		     : "rcx", "r11", "memory");
-	return ret;
+	return raw_syscall(nr, a, b, c, d, -1, 0);
 }
 
-/* A thread has no stack: all it does is wait. */
 INSIDE long have_thread(void)
 {
-	long flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD;
-	register long r10 asm("r10") = 0;
-	long ret;
-
-	asm volatile("syscall\n"
-		     "	test %%eax, %%eax\n"
-		     "	jnz 2f\n"
-		     "1:	mov %[pause], %%eax\n"
-		     "	syscall\n"
-		     "	jmp 1b\n"
-		     "2:\n"
-		     : "=a"(ret)
-		     : "a"(SYS_clone), "D"(flags), "S"(PUPPET_FRESH + PAGE), "d"(0), "r"(r10),
-		       [pause] "i"(SYS_pause)
-		     : "rcx", "r11", "memory");
-	return ret;
+	return puppet_thread_call(SYS_clone, CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD,
+				  PUPPET_FRESH + PAGE, 0);
 }
 
 INSIDE void write_pages(int step)
@@ -133,7 +112,7 @@ INSIDE long obey(struct puppet *puppet)
 	if (command == PUPPET_THREAD)
 		return have_thread();
 	if (command == PUPPET_PAUSE)
-		return call(SYS_pause, 0, 0, 0, 0);
+		return call(SYS_ppoll, 0, 0, 0, 0);
 	return 0;
 }
 
@@ -181,10 +160,7 @@ int puppet_set(const char *name, struct error *err)
 
 struct puppet *puppet_new(void)
 {
-	void *puppet = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-			    MAP_SHARED | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
-
-	return puppet == MAP_FAILED ? NULL : puppet;
+	return stage_map_low(PAGE, MAP_SHARED);
 }
 
 static struct coppice_reason reason(struct puppet *puppet)
@@ -194,9 +170,7 @@ static struct coppice_reason reason(struct puppet *puppet)
 
 void puppet_unregister_rseq(void)
 {
-	extern const ptrdiff_t __rseq_offset;
-
-	syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, 32, 1, 0x53053053);
+	syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, 32, 1, RSEQ_SIG);
 }
 
 static void enter(struct puppet *puppet)

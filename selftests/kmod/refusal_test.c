@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@
 
 #include "../lib/harness.h"
 
+#include "lib/arch.h"
 #include "lib/netlink.h"
 #include "stage.h"
 
@@ -139,7 +141,7 @@ TEST_F(refusal, segments)
 	EXPECT_REFUSED(EINVAL, "segment is not page-aligned", add(fd, 2 * BASE, PAGE + 1, RW, 0, DATA));
 	EXPECT_REFUSED(EINVAL, "lowest mappable", add(fd, 0, PAGE, RW, 0, DATA));
 	EXPECT_REFUSED(EINVAL, "segment reaches into the kernel", add(fd, 0xffff888000000000UL, PAGE, RW, 0, DATA));
-	EXPECT_REFUSED(EINVAL, "segment reaches into the kernel", add(fd, 0x7ffffffff000UL - PAGE, 2 * PAGE, RW, 0, DATA));
+	EXPECT_REFUSED(EINVAL, "segment reaches into the kernel", add(fd, ARCH_USER_END - PAGE, 2 * PAGE, RW, 0, DATA));
 	EXPECT_REFUSED(EINVAL, "segment reaches into the kernel", add(fd, 2 * BASE, ~0UL << 12, RW, 0, DATA));
 	EXPECT_REFUSED(EINVAL, "protection has unknown bits", add(fd, 2 * BASE, PAGE, 8, 0, DATA));
 	EXPECT_REFUSED(EINVAL, "segment has unknown flags", add(fd, 2 * BASE, PAGE, RW, 8, DATA));
@@ -440,9 +442,7 @@ static int enter(int group, const struct coppice_enter *how)
 
 static void unregister_rseq(void)
 {
-	extern const ptrdiff_t __rseq_offset;
-
-	syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, 32, 1, 0x53053053);
+	syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, 32, 1, RSEQ_SIG);
 }
 
 /* Each in a child: should one of them be let in, it would not come back. */

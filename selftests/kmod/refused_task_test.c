@@ -19,6 +19,7 @@
 #include "../lib/harness.h"
 
 #include "puppet.h"
+#include "puppet_arch.h"
 #include "stage.h"
 
 const struct role roles[] = { {} };
@@ -149,17 +150,6 @@ TEST_F(refused, a_caller_that_shares_its_parents_memory)
 	EXPECT_NE(NULL, strstr(sentence, "caller shares its parent's memory")) { TH_LOG("%s", sentence); }
 }
 
-/* By the system calls of 32-bit programs, which any program may use. */
-static int enter_by_32_bits(int group, struct coppice_enter *args)
-{
-	int ret;
-
-	asm volatile("int $0x80" : "=a"(ret)
-		     : "a"(54 /* ioctl */), "b"(group), "c"(COPPICE_IOC_ENTER), "d"(args)
-		     : "memory", "r8", "r9", "r10", "r11");
-	return ret;
-}
-
 #define NO_SUCH_CALLS	3
 
 /* Handled, so that the kernel does not log it as somebody's defect. */
@@ -171,10 +161,9 @@ static void no_such_calls(int sig)
 
 TEST_F(refused, a_32_bit_caller)
 {
-	struct coppice_enter *args = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-					  MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	struct coppice_enter *args = stage_map_low(PAGE, MAP_PRIVATE);
 	char *sentence = (char *)(args + 1);
-	int status;
+	int status, ret;
 	pid_t pid;
 
 	args->reason = (struct coppice_reason) { (uintptr_t)sentence, 200, 0 };
@@ -182,7 +171,10 @@ TEST_F(refused, a_32_bit_caller)
 	if (!pid) {
 		puppet_unregister_rseq();
 		signal(SIGSEGV, no_such_calls);
-		if (enter_by_32_bits(self->group, args) != -EBUSY)
+		ret = ioctl_by_32_bits(self->group, COPPICE_IOC_ENTER, args);
+		if (ret == -ENOSYS)
+			_exit(NO_SUCH_CALLS);
+		if (ret != -EBUSY)
 			_exit(1);
 		_exit(strstr(sentence, "caller is a 32-bit process") ? 0 : 2);
 	}

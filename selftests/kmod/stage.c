@@ -293,3 +293,17 @@ int stage_ends(pid_t pid)
 	kill(pid, SIGCONT);
 	return stage_wait(pid);
 }
+
+void *stage_map_low(size_t len, int flags)
+{
+	uintptr_t at;
+
+	for (at = 256UL << 20; at < 1UL << 31; at += 1UL << 20) {
+		void *memory = mmap((void *)at, len, PROT_READ | PROT_WRITE,
+				    flags | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+		if (memory != MAP_FAILED)
+			return memory;
+	}
+	return NULL;
+}

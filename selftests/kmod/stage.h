@@ -75,6 +75,9 @@ uint64_t stage_task_id(const char *group);
 /* Wait until it has @tasks, for at most some seconds. */
 bool stage_settles(const char *group, int tasks);
 
+/* Memory below 2 GiB, where a cookie can say that it is; @flags says who shares it. NULL: none. */
+void *stage_map_low(size_t len, int flags);
+
 /* How many of STAGE_PAGES pages from @at on are the caller's own; -1: can't tell. */
 int stage_private_pages(const void *at);
 

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* arm64: see ../arch.h. */
+#ifndef COPPICE_RUNTIME_AARCH64_ARCH_H
+#define COPPICE_RUNTIME_AARCH64_ARCH_H
+
+#include <linux/audit.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+
+#define ARCH_AUDIT	AUDIT_ARCH_AARCH64
+
+static inline __attribute__((always_inline)) long
+raw_syscall(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long x8 __asm__("x8") = nr;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = e;
+	register long x5 __asm__("x5") = f;
+
+	__asm__ volatile("svc #0"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+			 : "memory");
+	return x0;
+}
+
+static inline uint64_t arch_thread_pointer(void)
+{
+	uint64_t base;
+
+	__asm__("mrs %0, tpidr_el0" : "=r"(base));
+	return base;
+}
+
+static inline void arch_set_thread_pointer(uint64_t base)
+{
+	__asm__ volatile("msr tpidr_el0, %0" : : "r"(base) : "memory");
+}
+
+static inline void arch_copy_words(uint64_t *to, const uint64_t *from, uint64_t words)
+{
+	uint64_t word;
+
+	__asm__ volatile("1:	cbz %2, 2f\n"
+			 "	ldr %3, [%1], #8\n"
+			 "	str %3, [%0], #8\n"
+			 "	sub %2, %2, #1\n"
+			 "	b 1b\n"
+			 "2:"
+			 : "+r"(to), "+r"(from), "+r"(words), "=&r"(word) : : "memory");
+}
+
+static inline void arch_repeat_call(ucontext_t *context, long nr)
+{
+	unsigned long long *regs = context->uc_mcontext.regs;
+
+	regs[0] = raw_syscall(nr, regs[0], regs[1], regs[2], regs[3], regs[4], regs[5]);
+}
+
+#endif /* COPPICE_RUNTIME_AARCH64_ARCH_H */

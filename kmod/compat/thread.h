@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Differences in how a thread starts anew, guarded by what the architecture exports. */
+#ifndef _COPPICE_COMPAT_THREAD_H
+#define _COPPICE_COMPAT_THREAD_H
+
+#include <linux/ptrace.h>
+#include <linux/string.h>
+#include <asm/processor.h>
+
+/* Where the calling thread goes on in user mode. */
+static inline void coppice_start_thread(struct pt_regs *regs, unsigned long entry,
+					unsigned long stack)
+{
+#ifdef CONFIG_ARM64
+	/*
+	 * start_thread() asks, by a function that modules don't have, how the thread is to be kept
+	 * from speculating. The bit says so already, as the thread is an old one.
+	 */
+	u64 speculation = regs->pstate & PSR_SSBS_BIT;
+
+	memset(&regs->user_regs, 0, sizeof(regs->user_regs));
+	regs->orig_x0 = 0;
+	regs->pc = entry;
+	regs->sp = stack;
+	regs->pstate = PSR_MODE_EL0t | speculation;
+#else
+	start_thread(regs, entry, stack);
+#endif
+}
+
+#endif /* _COPPICE_COMPAT_THREAD_H */
