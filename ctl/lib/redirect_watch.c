@@ -197,28 +197,11 @@ static int list_probes(struct watcher *watcher)
  * Probing.
  */
 
-static socklen_t make_sockaddr(const struct endpoint *endpoint, struct sockaddr_storage *to)
-{
-	struct sockaddr_in *in = (struct sockaddr_in *)to;
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)to;
-
-	memset(to, 0, sizeof(*to));
-	to->ss_family = endpoint->family;
-	if (endpoint->family == AF_INET) {
-		in->sin_port = htons(endpoint->port);
-		memcpy(&in->sin_addr, endpoint->address, 4);
-		return sizeof(*in);
-	}
-	in6->sin6_port = htons(endpoint->port);
-	memcpy(&in6->sin6_addr, endpoint->address, 16);
-	return sizeof(*in6);
-}
-
 /* Marked, so that a prober in a group would not be redirected either. */
 static void start_connect(struct probe *probe)
 {
 	struct sockaddr_storage address;
-	socklen_t len = make_sockaddr(&probe->address, &address);
+	socklen_t len = endpoint_sockaddr(&probe->address, &address);
 	int mark = REDIRECT_BYPASS_MARK;
 
 	probe->fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -280,9 +280,12 @@ static int refresh(pid_t supervisor, struct error *err)
 	return 0;
 }
 
-static int port(void)
+static bool listens_at(struct endpoint *at)
 {
-	return RESPONDER_PORT;
+	*at = (struct endpoint){
+		.family = AF_INET, .address = { 127, 0, 0, 1 }, .port = RESPONDER_PORT,
+	};
+	return true;
 }
 
 const struct service service_responder = {
@@ -295,7 +298,7 @@ const struct service service_responder = {
 	.background = overrides_resolve,
 	.reload = reload,
 	.refresh = refresh,
-	.port = port,
+	.listens_at = listens_at,
 };
 
 int responder_check(struct error *err)
