@@ -35,6 +35,9 @@ struct service {
 	bool notifies;
 	/* What may take long: in a process of its own, now and then. Or NULL. */
 	int (*background)(struct error *err);
+	/* What the program asks: a socket for it, and a process that answers there. Or NULL. */
+	int (*companion_open)(struct error *err);
+	void (*companion)(int socket);
 	/* In the supervisor: let @program read what was written. */
 	int (*reload)(pid_t program, struct error *err);
 	/* The same for others; it is done, or soon will be, when this returns. */
