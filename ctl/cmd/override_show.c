@@ -28,6 +28,14 @@ static const struct column override_columns[] = {
 	{}
 };
 
+static const struct column host_columns[] = {
+	{ "host", "HOST", COLUMN_TEXT },
+	{ "wildcard", "FOUND UNDER", COLUMN_TEXT },
+	{ "address", "ADDRESS", COLUMN_TEXT },
+	{ "real", "OUTSIDE", COLUMN_TEXT },
+	{}
+};
+
 static const struct column library_columns[] = {
 	{ "provider", "LIBRARY", COLUMN_TEXT },
 	{ "local", "LOCAL", COLUMN_TEXT },
@@ -42,12 +50,17 @@ static const struct column library_columns[] = {
 static int print(const struct context *ctx, json_t *object, struct error *err)
 {
 	json_t *libraries = json_object_get(object, "libraries");
+	json_t *hosts = json_object_get(object, "hosts");
 
 	if (ctx->json)
 		return output_object(ctx, object, NULL, err);
 	output_table(stdout, ctx->colour, json_object_get(object, "programs"), hook_columns);
 	putchar('\n');
 	output_table(stdout, ctx->colour, json_object_get(object, "overrides"), override_columns);
+	if (json_array_size(hosts)) {
+		putchar('\n');
+		output_table(stdout, ctx->colour, hosts, host_columns);
+	}
 	if (json_array_size(libraries)) {
 		putchar('\n');
 		output_table(stdout, ctx->colour, libraries, library_columns);
@@ -79,7 +92,8 @@ const struct command cmd_override_show = {
 	.summary = "Show what the kernel has of a group's overrides, and all their statistics",
 	.help = "PROGRAM is the one that is effective at each hook of the group's cgroup, as the kernel says, with how "
 		"many programs of others run before and after it. OPEN counts the sockets that are connected by an "
-		"override now, REDIRECTED those and the datagrams that ever were. A LIBRARY that is stale has changed "
+		"override now, REDIRECTED those and the datagrams that ever were. A HOST is one that tasks have asked for "
+		"under a wildcard: its ADDRESS here, and where it leads OUTSIDE. A LIBRARY that is stale has changed "
 		"since its override was made.",
 	.needs_backend = true,
 	.run = run,

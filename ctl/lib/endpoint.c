@@ -339,3 +339,20 @@ bool endpoint_same(const struct endpoint *a, const struct endpoint *b)
 	       !memcmp(a->address, b->address, sizeof(a->address)) &&
 	       !strcmp(a->path, b->path);
 }
+
+socklen_t endpoint_sockaddr(const struct endpoint *endpoint, struct sockaddr_storage *to)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)to;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)to;
+
+	memset(to, 0, sizeof(*to));
+	to->ss_family = endpoint->family;
+	if (endpoint->family == AF_INET) {
+		in->sin_port = htons(endpoint->port);
+		memcpy(&in->sin_addr, endpoint->address, 4);
+		return sizeof(*in);
+	}
+	in6->sin6_port = htons(endpoint->port);
+	memcpy(&in6->sin6_addr, endpoint->address, 16);
+	return sizeof(*in6);
+}

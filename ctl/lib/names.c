@@ -12,11 +12,11 @@
 #include "cleanup.h"
 #include "file.h"
 #include "names.h"
+#include "names_parts.h"
 
 #define FILE_PATH	STATE_DIRECTORY "/names.json"
 #define LOCK_PATH	STATE_DIRECTORY "/names.lock"
 #define V4_BASE		0xc6130000	/* 198.19.0.0 */
-#define REST		86400		/* seconds that a given up address is nobody else's at least */
 
 /* "fdXX:XXXX:XXXX::": 40 random bits, subnet 0. */
 static json_t *make_prefix(void)
@@ -81,11 +81,17 @@ int names_read(struct names *names, struct error *err)
 	return names->root ? 0 : -1;
 }
 
+void names_unlock(struct names *names)
+{
+	cleanup_close(&names->lock);
+	names->lock = -1;
+}
+
 void names_close(struct names *names)
 {
 	json_decref(names->root);
 	free(names->used);
-	cleanup_close(&names->lock);
+	names_unlock(names);
 	*names = (struct names)NAMES_CLOSED;
 }
 
@@ -99,14 +105,19 @@ int names_commit(struct names *names, struct error *err)
  * and once it is given up, released (seconds).
  */
 
-static json_t *groups_of(const struct names *names)
+json_t *names_groups(const struct names *names)
 {
 	return json_object_get(names->root, "groups");
 }
 
-static json_t *hosts_of(const struct names *names, const char *group)
+json_t *names_hosts(const struct names *names, const char *group)
 {
-	return json_object_get(json_object_get(groups_of(names), group), "hosts");
+	return json_object_get(json_object_get(names_groups(names), group), "hosts");
+}
+
+json_t *names_found(const struct names *names, const char *group)
+{
+	return json_object_get(json_object_get(names_groups(names), group), "found");
 }
 
 static json_int_t number_of(const json_t *record)
@@ -116,7 +127,7 @@ static json_int_t number_of(const json_t *record)
 	return number > 0 && number <= NAMES_MAX ? number : 0;
 }
 
-static bool is_in_use(const json_t *record)
+bool names_record_in_use(const json_t *record)
 {
 	return number_of(record) && !json_object_get(record, "released");
 }
@@ -129,8 +140,8 @@ static void read_address(const json_t *record, const char *key, int family, void
 		inet_pton(family, text, address);
 }
 
-static void fill(const struct names *names, const char *group, const char *host,
-		 const json_t *record, struct name *name)
+void names_record_read(const struct names *names, const char *group, const char *host,
+		       const json_t *record, struct name *name)
 {
 	json_int_t number = number_of(record);
 
@@ -145,15 +156,17 @@ static void fill(const struct names *names, const char *group, const char *host,
 	inet_pton(AF_INET6, json_string_value(json_object_get(names->root, "prefix")), &name->v6);
 	name->v6.s6_addr[14] = number >> 8;
 	name->v6.s6_addr[15] = number;
+	name->alias4 = name->v4;
+	name->alias6 = name->v6;
 }
 
 bool names_find(const struct names *names, const char *group, const char *host, struct name *name)
 {
-	const json_t *record = json_object_get(hosts_of(names, group), host);
+	const json_t *record = json_object_get(names_hosts(names, group), host);
 
-	if (!is_in_use(record))
+	if (!names_record_in_use(record))
 		return false;
-	fill(names, group, host, record, name);
+	names_record_read(names, group, host, record, name);
 	return true;
 }
 
@@ -176,16 +189,26 @@ static bool is_used(const struct names *names, json_int_t number)
 
 static int count_used(struct names *names)
 {
+	const char *group, *host;
 	json_t *entry, *record;
-	const char *key;
 
 	names->used = names->used ?: calloc(NAMES_MAX / 8 + 1, 1);
 	if (!names->used)
 		return -1;
-	json_object_foreach(groups_of(names), key, entry)
-		json_object_foreach(json_object_get(entry, "hosts"), key, record)
+	json_object_foreach(names_groups(names), group, entry) {
+		json_object_foreach(names_hosts(names, group), host, record)
 			mark(names, number_of(record), true);
+		json_object_foreach(names_found(names, group), host, record)
+			mark(names, number_of(record), true);
+	}
 	return 0;
+}
+
+void names_record_drop(struct names *names, json_t *records, const char *host)
+{
+	if (names->used)
+		mark(names, number_of(json_object_get(records, host)), false);
+	json_object_del(records, host);
 }
 
 /* Round and round, so that the one given up last is the last to be given again. */
@@ -205,23 +228,31 @@ static json_int_t next_number(struct names *names)
 	return 0;
 }
 
+static void forget_released(struct names *names, json_t *records)
+{
+	json_int_t before = time(NULL) - NAMES_REST;
+	const char *host;
+	json_t *record;
+	void *next;
+
+	json_object_foreach_safe(records, next, host, record) {
+		json_t *released = json_object_get(record, "released");
+
+		if (released && json_integer_value(released) < before)
+			names_record_drop(names, records, host);
+	}
+}
+
 /* Forget the names that have been out of use for long enough. */
 static void forget(struct names *names)
 {
-	json_int_t before = time(NULL) - REST;
-	json_t *entry, *record;
-	const char *group, *host;
-	void *next;
+	const char *group;
+	json_t *entry;
 
-	json_object_foreach(groups_of(names), group, entry)
-		json_object_foreach_safe(json_object_get(entry, "hosts"), next, host, record) {
-			json_t *released = json_object_get(record, "released");
-
-			if (!released || json_integer_value(released) >= before)
-				continue;
-			mark(names, number_of(record), false);
-			json_object_del(json_object_get(entry, "hosts"), host);
-		}
+	json_object_foreach(names_groups(names), group, entry) {
+		forget_released(names, names_hosts(names, group));
+		forget_released(names, names_found(names, group));
+	}
 }
 
 static json_int_t take_number(struct names *names, struct error *err)
@@ -239,15 +270,36 @@ static json_int_t take_number(struct names *names, struct error *err)
 				   NAMES_MAX);
 }
 
+json_t *names_record_make(struct names *names, struct error *err)
+{
+	json_int_t number = take_number(names, err);
+	json_t *record = number < 0 ? NULL : json_pack("{s:I}", "number", number);
+
+	if (!record && number > 0)
+		error_set(err, ENOMEM, "out of memory");
+	return record;
+}
+
 /*
  * Groups: each with names in use has a view of the responder's.
  */
 
 int names_view(const struct names *names, const char *group)
 {
-	const json_t *view = json_object_get(json_object_get(groups_of(names), group), "view");
+	const json_t *view = json_object_get(json_object_get(names_groups(names), group), "view");
 
 	return json_is_integer(view) ? json_integer_value(view) : -1;
+}
+
+const char *names_group_of_view(const struct names *names, int view)
+{
+	const char *group;
+	json_t *entry;
+
+	json_object_foreach(names_groups(names), group, entry)
+		if (names_view(names, group) == view)
+			return group;
+	return NULL;
 }
 
 static int free_view(const struct names *names)
@@ -257,7 +309,7 @@ static int free_view(const struct names *names)
 	json_t *entry;
 	int view;
 
-	json_object_foreach(groups_of(names), group, entry) {
+	json_object_foreach(names_groups(names), group, entry) {
 		view = names_view(names, group);
 		if (view >= 0 && view < NAMES_VIEWS)
 			taken[view] = true;
@@ -269,7 +321,7 @@ static int free_view(const struct names *names)
 
 static int take_view(struct names *names, const char *group, struct error *err)
 {
-	json_t *entry = json_object_get(groups_of(names), group);
+	json_t *entry = json_object_get(names_groups(names), group);
 	int view;
 
 	if (names_view(names, group) >= 0)
@@ -280,7 +332,7 @@ static int take_view(struct names *names, const char *group, struct error *err)
 				 NAMES_VIEWS);
 	if (!entry) {
 		entry = json_pack("{s:{}}", "hosts");
-		json_object_set_new(groups_of(names), group, entry);
+		json_object_set_new(names_groups(names), group, entry);
 	}
 	return json_object_set_new(entry, "view", json_integer(view)) ?
 		error_set(err, ENOMEM, "out of memory") : 0;
@@ -289,29 +341,27 @@ static int take_view(struct names *names, const char *group, struct error *err)
 int names_take(struct names *names, const char *group, const char *host, struct name *name,
 	       struct error *err)
 {
-	json_int_t number;
 	json_t *record;
 
 	if (take_view(names, group, err))
 		return -1;
-	record = json_object_get(hosts_of(names, group), host);
+	record = json_object_get(names_hosts(names, group), host);
 	if (!record) {
-		number = take_number(names, err);
-		if (number < 0)
+		record = names_record_make(names, err);
+		if (!record)
 			return -1;
-		record = json_pack("{s:I}", "number", number);
-		if (!record || json_object_set_new(hosts_of(names, group), host, record))
+		if (json_object_set_new(names_hosts(names, group), host, record))
 			return error_set(err, ENOMEM, "out of memory");
 	}
 	json_object_del(record, "released");
-	fill(names, group, host, record, name);
+	names_record_read(names, group, host, record, name);
 	return 0;
 }
 
 void names_set_families(struct names *names, const char *group, const char *host, bool v4,
 			bool v6)
 {
-	json_t *record = json_object_get(hosts_of(names, group), host);
+	json_t *record = json_object_get(names_hosts(names, group), host);
 
 	json_object_set_new(record, "a", json_boolean(v4));
 	json_object_set_new(record, "aaaa", json_boolean(v6));
@@ -333,10 +383,12 @@ static bool set_real(json_t *record, const char *key, int family, const void *ad
 	return true;
 }
 
-bool names_set_real(struct names *names, const char *group, const char *host,
+bool names_set_real(struct names *names, const struct name *name,
 		    const struct in_addr *real4, const struct in6_addr *real6)
 {
-	json_t *record = json_object_get(hosts_of(names, group), host);
+	json_t *records = name->wildcard ? names_found(names, name->group) :
+					   names_hosts(names, name->group);
+	json_t *record = json_object_get(records, name->host);
 	bool changed = set_real(record, "real4", AF_INET, real4);
 
 	return set_real(record, "real6", AF_INET6, real6) || changed;
@@ -351,12 +403,12 @@ int names_copy(const struct names *names, struct names *copy, struct error *err)
 
 void names_forget(struct names *names, const char *group, const char *host)
 {
-	json_object_del(hosts_of(names, group), host);
+	json_object_del(names_hosts(names, group), host);
 }
 
-static void release(json_t *record)
+void names_record_release(json_t *record)
 {
-	if (is_in_use(record))
+	if (names_record_in_use(record))
 		json_object_set_new(record, "released", json_integer(time(NULL)));
 }
 
@@ -366,15 +418,21 @@ static void release_view(struct names *names, const char *group)
 	const char *host;
 	json_t *record;
 
-	json_object_foreach(hosts_of(names, group), host, record)
-		if (is_in_use(record))
+	json_object_foreach(names_hosts(names, group), host, record)
+		if (names_record_in_use(record))
 			return;
-	json_object_del(json_object_get(groups_of(names), group), "view");
+	json_object_del(json_object_get(names_groups(names), group), "view");
 }
 
 void names_release(struct names *names, const char *group, const char *host)
 {
-	release(json_object_get(hosts_of(names, group), host));
+	const char *found;
+	json_t *record;
+
+	names_record_release(json_object_get(names_hosts(names, group), host));
+	json_object_foreach(names_found(names, group), found, record)
+		if (!strcmp(json_string_value(json_object_get(record, "wildcard")) ?: "", host))
+			names_record_release(record);
 	release_view(names, group);
 }
 
@@ -383,8 +441,10 @@ void names_release_group(struct names *names, const char *group)
 	const char *host;
 	json_t *record;
 
-	json_object_foreach(hosts_of(names, group), host, record)
-		release(record);
+	json_object_foreach(names_hosts(names, group), host, record)
+		names_record_release(record);
+	json_object_foreach(names_found(names, group), host, record)
+		names_record_release(record);
 	release_view(names, group);
 }
 
@@ -395,10 +455,10 @@ static int each_host(const struct names *names, const char *group, name_fn fn, v
 	struct name name;
 	json_t *record;
 
-	json_object_foreach(hosts_of(names, group), host, record) {
-		if (!is_in_use(record))
+	json_object_foreach(names_hosts(names, group), host, record) {
+		if (!names_record_in_use(record))
 			continue;
-		fill(names, group, host, record, &name);
+		names_record_read(names, group, host, record, &name);
 		result = fn(&name, view, data);
 		if (result)
 			break;
@@ -412,7 +472,7 @@ int names_each(const struct names *names, const char *group, name_fn fn, void *d
 	json_t *entry;
 	int result = 0;
 
-	json_object_foreach(groups_of(names), key, entry) {
+	json_object_foreach(names_groups(names), key, entry) {
 		if (group && strcmp(group, key))
 			continue;
 		result = each_host(names, key, fn, data);

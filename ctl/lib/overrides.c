@@ -250,7 +250,8 @@ static int add_reals(const struct name *name, int view, void *data)
 static int set_reals(const struct names *names, const char *group, struct error *err)
 {
 	struct reals reals = {};
-	int ret = names_each(names, group, add_reals, &reals) ?
+	int ret = names_each(names, group, add_reals, &reals) ||
+		  names_each_found(names, group, add_reals, &reals) ?
 		  error_set(err, ENOMEM, "out of memory") : 0;
 
 	if (!ret && reals.nr)

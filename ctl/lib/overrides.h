@@ -43,10 +43,14 @@ int __must_check overrides_mounts(struct task_mounts *mounts, struct error *err)
 
 /*
  * Ask the hub's resolvers where names lead outside, and let sockets that are let through go
- * there. Takes as long as they do. Wildcards lead nowhere.
+ * there. Takes as long as they do. Wildcards lead nowhere, but hosts under them do.
  */
 int __must_check overrides_resolve(struct error *err);
 struct name;
+/* The same for one, once a process, within that time (less than a second): whether or not there is an answer. */
+int __must_check overrides_resolve_one(const struct name *name, long ms, struct error *err);
+/* Let the programs know a name as it is. */
+int __must_check overrides_tell_name(const struct name *name, struct error *err);
 void overrides_name_pair(const struct name *name, struct redirect_name pair[2]);
 
 #endif /* COPPICE_OVERRIDES_H */

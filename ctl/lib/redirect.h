@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "coppice/redirect.h"
@@ -77,6 +78,8 @@ void endpoint_format(const struct endpoint *endpoint, char text[REDIRECT_TEXT_MA
 void override_format(const struct override *override, char text[REDIRECT_TEXT_MAX + REDIRECT_LABEL]);
 /* Two notations of one thing? */
 bool endpoint_same(const struct endpoint *a, const struct endpoint *b);
+/* An address of the Internet and its port, for connect(). */
+socklen_t endpoint_sockaddr(const struct endpoint *endpoint, struct sockaddr_storage *to);
 
 /* "local", "prefer-local", "prefer-cloud", "block". */
 extern const char *const redirect_policies[NR_REDIRECT_POLICIES];

@@ -91,6 +91,31 @@ static int add_probe(struct watcher *watcher, const struct probe *wanted)
 	return 0;
 }
 
+/*
+ * A wildcard leads nowhere itself: one of the hosts found under it stands for all. The lowest
+ * address, so that it is the same one every time.
+ */
+static bool find_host(const struct pins *pins, const struct name_key *wildcard,
+		      struct name_value *value)
+{
+	int names = pins->map[MAP_NAMES];
+	struct name_key key, lowest = {};
+	struct name_value host;
+	bool more = !bpf_map_get_next_key(names, NULL, &key), found = false;
+
+	for (; more; more = !bpf_map_get_next_key(names, &key, &key)) {
+		if (key.group != wildcard->group || key.family != wildcard->family ||
+		    bpf_map_lookup_elem(names, &key, &host) || !host.real ||
+		    memcmp(host.alias, wildcard->address, sizeof(host.alias)) ||
+		    (found && memcmp(&key, &lowest, sizeof(key)) > 0))
+			continue;
+		lowest = key;
+		*value = host;
+		found = true;
+	}
+	return found;
+}
+
 /* A name is probed where it would really go. */
 static bool real_address(const struct pins *pins, const struct rule_key *key,
 			 struct endpoint *address)
@@ -99,7 +124,8 @@ static bool real_address(const struct pins *pins, const struct rule_key *key,
 	struct name_value value;
 
 	memcpy(name.address, key->address, sizeof(name.address));
-	if (bpf_map_lookup_elem(pins->map[MAP_NAMES], &name, &value))
+	if (bpf_map_lookup_elem(pins->map[MAP_NAMES], &name, &value) ||
+	    (!value.real && !find_host(pins, &name, &value)))
 		return false;
 	memset(address->address, 0, sizeof(address->address));
 	if (value.real & NAME_REAL4) {
@@ -197,28 +223,11 @@ static int list_probes(struct watcher *watcher)
  * Probing.
  */
 
-static socklen_t make_sockaddr(const struct endpoint *endpoint, struct sockaddr_storage *to)
-{
-	struct sockaddr_in *in = (struct sockaddr_in *)to;
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)to;
-
-	memset(to, 0, sizeof(*to));
-	to->ss_family = endpoint->family;
-	if (endpoint->family == AF_INET) {
-		in->sin_port = htons(endpoint->port);
-		memcpy(&in->sin_addr, endpoint->address, 4);
-		return sizeof(*in);
-	}
-	in6->sin6_port = htons(endpoint->port);
-	memcpy(&in6->sin6_addr, endpoint->address, 16);
-	return sizeof(*in6);
-}
-
 /* Marked, so that a prober in a group would not be redirected either. */
 static void start_connect(struct probe *probe)
 {
 	struct sockaddr_storage address;
-	socklen_t len = make_sockaddr(&probe->address, &address);
+	socklen_t len = endpoint_sockaddr(&probe->address, &address);
 	int mark = REDIRECT_BYPASS_MARK;
 
 	probe->fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -18,6 +18,7 @@
 #include "overrides.h"
 #include "program.h"
 #include "responder.h"
+#include "responder_hosts.h"
 
 #define DIRECTORY	"/run/coppice/responder"
 #define RESOLV_CONF	"/etc/resolv.conf"
@@ -114,24 +115,48 @@ static void quote(bool answered, int family, const void *address, char text[INET
 	strcat(text, "\"");
 }
 
+struct views {
+	FILE *file;
+	int view;	/* the one that is written, or -1 */
+};
+
+static void begin_view(struct views *views, int view)
+{
+	if (view != views->view)
+		fprintf(views->file, "%s[%d] = {\n", views->view < 0 ? "" : "},\n",
+			RESPONDER_PORT + view);
+	views->view = view;
+}
+
 static int print_name(const struct name *name, int view, void *data)
 {
 	char v4[INET6_ADDRSTRLEN + 2], v6[INET6_ADDRSTRLEN + 2];
-	struct { FILE *file; int view; } *to = data;
+	struct views *views = data;
 
-	if (view != to->view)
-		fprintf(to->file, "%s[%d] = {\n", to->view < 0 ? "" : "},\n", RESPONDER_PORT + view);
-	to->view = view;
+	begin_view(views, view);
 	quote(name->v4_answered, AF_INET, &name->v4, v4);
 	quote(name->v6_answered, AF_INET6, &name->v6, v6);
 	/* Host names have no characters that would need care here: see host_parse(). */
-	fprintf(to->file, "{ \"%s\", %s, %s },\n", name->host, v4, v6);
+	fprintf(views->file, "{ \"%s\", %s, %s },\n", name->host, v4, v6);
+	return 0;
+}
+
+/* What has an address already is not asked for: it is answered while the names are locked, too. */
+static int print_found(const struct name *name, int view, void *data)
+{
+	char v4[INET6_ADDRSTRLEN + 2], v6[INET6_ADDRSTRLEN + 2];
+	struct views *views = data;
+
+	begin_view(views, view);
+	quote(true, AF_INET, &name->v4, v4);
+	quote(true, AF_INET6, &name->v6, v6);
+	fprintf(views->file, "[\"%s\"] = { \"%s\", %s, %s },\n", name->host, name->wildcard, v4, v6);
 	return 0;
 }
 
 static int write_views(const struct names *names, struct error *err)
 {
-	struct { FILE *file; int view; } to = { .view = -1 };
+	struct views to = { .view = -1 };
 	struct upstreams upstreams;
 	struct text text;
 
@@ -139,10 +164,13 @@ static int write_views(const struct names *names, struct error *err)
 		return -1;
 	read_upstreams(&upstreams);
 	to.file = text.file;
-	fprintf(text.file, "return { upstream = %s, hub = %d, ports = {\n",
+	fprintf(text.file, "return { upstream = %s, hub = %d, first = %d, ports = {\n",
 		upstreams.nr ? "true" : "false",
-		RESPONDER_PORT + names_view(names, REDIRECT_HUB_NAME));
+		RESPONDER_PORT + names_view(names, REDIRECT_HUB_NAME), RESPONDER_PORT);
 	names_each(names, NULL, print_name, &to);
+	fprintf(text.file, "%s}, found = {\n", to.view < 0 ? "" : "}\n");
+	to.view = -1;
+	names_each_found(names, NULL, print_found, &to);
 	fprintf(text.file, "%s} }\n", to.view < 0 ? "" : "}\n");
 	return text_write(&text, DIRECTORY "/views.lua", err);
 }
@@ -224,7 +252,7 @@ static int configure(char **argv, struct error *err)
 {
 	argv[0] = "--config-dir=" DIRECTORY;
 	return file_make_directory(DIRECTORY, 0700, err) || write_forwards(err) ||
-	       write_views_now(err) || write_config(err) ||
+	       write_views_now(err) || write_config(err) || responder_hosts_write_token(err) ||
 	       file_write(DIRECTORY "/script.lua", 0600, responder_script,
 			  responder_script_end - responder_script, err) ? -1 : 0;
 }
@@ -280,9 +308,12 @@ static int refresh(pid_t supervisor, struct error *err)
 	return 0;
 }
 
-static int port(void)
+static bool listens_at(struct endpoint *at)
 {
-	return RESPONDER_PORT;
+	*at = (struct endpoint){
+		.family = AF_INET, .address = { 127, 0, 0, 1 }, .port = RESPONDER_PORT,
+	};
+	return true;
 }
 
 const struct service service_responder = {
@@ -293,9 +324,11 @@ const struct service service_responder = {
 	.configure = configure,
 	.renew = renew,
 	.background = overrides_resolve,
+	.companion_open = responder_hosts_open,
+	.companion = responder_hosts_serve,
 	.reload = reload,
 	.refresh = refresh,
-	.port = port,
+	.listens_at = listens_at,
 };
 
 int responder_check(struct error *err)

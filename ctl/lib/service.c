@@ -57,22 +57,20 @@ static void pause_shortly(void)
 	nanosleep(&pause, NULL);
 }
 
-static bool connects(int port)
+static bool connects(const struct endpoint *at)
 {
-	struct sockaddr_in in = {
-		.sin_family = AF_INET, .sin_port = htons(port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	autoclose int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_storage to;
+	socklen_t len = endpoint_sockaddr(at, &to);
+	autoclose int fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	return fd >= 0 && !connect(fd, (struct sockaddr *)&in, sizeof(in));
+	return fd >= 0 && !connect(fd, (struct sockaddr *)&to, len);
 }
 
-static bool becomes(bool listening, int port)
+static bool becomes(bool listening, const struct endpoint *at)
 {
 	int left = WAIT_MS / PAUSE_MS;
 
-	while (connects(port) != listening) {
+	while (connects(at) != listening) {
 		if (!left--)
 			return false;
 		pause_shortly();
@@ -80,14 +78,14 @@ static bool becomes(bool listening, int port)
 	return true;
 }
 
-bool service_listens(int port)
+bool service_listens(const struct endpoint *at)
 {
-	return becomes(true, port);
+	return becomes(true, at);
 }
 
-bool service_is_silent(int port)
+bool service_is_silent(const struct endpoint *at)
 {
-	return becomes(false, port);
+	return becomes(false, at);
 }
 
 /*
@@ -135,10 +133,11 @@ static void read_log(const struct service *service, char *line, size_t size)
 static int wait_ready(const struct service *service, pid_t supervisor, struct error *err)
 {
 	int left = WAIT_MS / PAUSE_MS, status;
+	struct endpoint at;
 	char line[256];
 
 	for (; left--; pause_shortly()) {
-		if (connects(service->port()))
+		if (service->listens_at(&at) && connects(&at))
 			return 0;
 		if (waitpid(supervisor, &status, WNOHANG) == supervisor)
 			break;

@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include "error.h"
+#include "redirect.h"
 
 #define SERVICE_DIRECTORY	"/run/coppice/service"
 #define SERVICE_CGROUP		"/coppice-services"
@@ -34,12 +35,15 @@ struct service {
 	bool notifies;
 	/* What may take long: in a process of its own, now and then. Or NULL. */
 	int (*background)(struct error *err);
+	/* What the program asks: a socket for it, and a process that answers there. Or NULL. */
+	int (*companion_open)(struct error *err);
+	void (*companion)(int socket);
 	/* In the supervisor: let @program read what was written. */
 	int (*reload)(pid_t program, struct error *err);
 	/* The same for others; it is done, or soon will be, when this returns. */
 	int (*refresh)(pid_t supervisor, struct error *err);
-	/* A port at which it listens on 127.0.0.1 once it is ready. */
-	int (*port)(void);
+	/* Where it listens once it is ready; false: nowhere. */
+	bool (*listens_at)(struct endpoint *at);
 };
 
 extern const struct service service_responder, service_terminator;
@@ -60,8 +64,8 @@ int __must_check service_refresh(const struct service *service, struct error *er
 /* Be the supervisor until a signal ends it. Returns an exit status, or -1. */
 int __must_check service_run(const struct service *service, struct error *err);
 
-/* Does something listen at that port of 127.0.0.1, or no more, within the time that programs take? */
-bool service_listens(int port);
-bool service_is_silent(int port);
+/* Does something listen there, or no more, within the time that programs take? */
+bool service_listens(const struct endpoint *at);
+bool service_is_silent(const struct endpoint *at);
 
 #endif /* COPPICE_SERVICE_H */

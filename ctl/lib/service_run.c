@@ -31,6 +31,9 @@ struct supervisor {
 	pid_t program;		/* or 0: it is to be started in delay_ms */
 	int delay_ms;
 	pid_t background;	/* or 0 */
+	pid_t companion;	/* or 0 */
+	time_t companion_since;
+	int companion_socket;	/* or -1 */
 	bool ready;		/* to be told something */
 	bool changed;		/* and there is something */
 	int lock, signals;
@@ -139,6 +142,49 @@ static void say(const struct supervisor *supervisor, const char *text)
 	fprintf(stderr, "coppice: %s: %s\n", supervisor->service->name, text);
 }
 
+/* A process of this one's, with which it ends, and whose lock it does not hold; true in that. */
+static bool start_child(const struct supervisor *supervisor, pid_t *child)
+{
+	pid_t parent = getpid();
+	sigset_t none;
+
+	*child = fork();
+	if (*child)
+		return false;
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
+		_exit(EXIT_REFUSED);
+	close(supervisor->lock);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	return true;
+}
+
+static time_t uptime(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+static void start_companion(struct supervisor *supervisor)
+{
+	if (supervisor->companion_socket < 0 || supervisor->companion > 0)
+		return;
+	supervisor->companion_since = uptime();
+	if (start_child(supervisor, &supervisor->companion))
+		supervisor->service->companion(supervisor->companion_socket);
+}
+
+/* At once, unless it does nothing but end: then with the next look at what may have changed. */
+static void reap_companion(struct supervisor *supervisor)
+{
+	say(supervisor, "the companion ended");
+	supervisor->companion = 0;
+	if (uptime() - supervisor->companion_since > 1)
+		start_companion(supervisor);
+}
+
 /* Started again ever more slowly, until it has lived for a while. */
 static void reap(struct supervisor *supervisor)
 {
@@ -149,6 +195,8 @@ static void reap(struct supervisor *supervisor)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid == supervisor->background)
 			supervisor->background = 0;
+		if (pid == supervisor->companion)
+			reap_companion(supervisor);
 		if (pid != supervisor->program)
 			continue;
 		supervisor->program = 0;
@@ -157,20 +205,14 @@ static void reap(struct supervisor *supervisor)
 	}
 }
 
-/* One at a time. It ends with the supervisor, whose lock it does not hold. */
+/* One at a time. */
 static void start_background(struct supervisor *supervisor)
 {
 	struct error err = {};
-	pid_t parent = getpid();
 
-	if (!supervisor->service->background || supervisor->background)
+	if (!supervisor->service->background || supervisor->background > 0 ||
+	    !start_child(supervisor, &supervisor->background))
 		return;
-	supervisor->background = fork();
-	if (supervisor->background)
-		return;
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
-		_exit(EXIT_REFUSED);
-	close(supervisor->lock);
 	if (supervisor->service->background(&err))
 		say(supervisor, err.text);
 	_exit(EXIT_OK);
@@ -225,6 +267,7 @@ static void renew(struct supervisor *supervisor)
 		say(supervisor, err.text);
 	else if (changed)
 		reload(supervisor);
+	start_companion(supervisor);
 	start_background(supervisor);
 }
 
@@ -278,7 +321,7 @@ static void end(const struct supervisor *supervisor)
 int service_run(const struct service *service, struct error *err)
 {
 	struct supervisor supervisor = { .service = service, .delay_ms = DELAY_MIN_MS };
-	autoclose int lock = -1, signals = -1, notify = -1;
+	autoclose int lock = -1, signals = -1, notify = -1, companion = -1;
 
 	if (program_find(service->program, service->package, supervisor.path,
 			 sizeof(supervisor.path), err))
@@ -288,12 +331,19 @@ int service_run(const struct service *service, struct error *err)
 	signals = notify < 0 ? -1 : watch_signals(err);
 	if (signals < 0)
 		return -1;
+	if (service->companion_open) {
+		companion = service->companion_open(err);
+		if (companion < 0)
+			return -1;
+	}
+	supervisor.companion_socket = companion;
 	supervisor.notify = notify;
 	supervisor.lock = lock;
 	supervisor.signals = signals;
 	/* What is wrong at once is for who started it; later failures are tried again. */
 	if (start(&supervisor, err))
 		return -1;
+	start_companion(&supervisor);
 	start_background(&supervisor);
 	supervise(&supervisor);
 	end(&supervisor);

@@ -275,13 +275,12 @@ static int refresh(pid_t supervisor, struct error *err)
 }
 
 /* Of the first handler: all listen at the same moment. */
-static int port(void)
+static bool listens_at(struct endpoint *at)
 {
 	struct error ignored;
 	autojson json_t *list = terminator_list(&ignored);
-	const char *colon = strrchr(text_of(json_array_get(list, 0), "listen"), ':');
 
-	return colon ? atoi(colon + 1) : 0;
+	return !handler_parse(text_of(json_array_get(list, 0), "listen"), at, &ignored);
 }
 
 const struct service service_terminator = {
@@ -294,7 +293,7 @@ const struct service service_terminator = {
 	.notifies = true,
 	.reload = reload,
 	.refresh = refresh,
-	.port = port,
+	.listens_at = listens_at,
 };
 
 /*
@@ -372,27 +371,20 @@ static int try(json_t *list, json_t *record, struct error *err)
 	return ret ? -1 : 0;
 }
 
-/* At other addresses than this the program listens a moment later than we say. */
-static bool is_seen(const struct endpoint *listen)
-{
-	static const uint8_t loopback[4] = { 127, 0, 0, 1 };
-
-	return listen->family == AF_INET && !memcmp(listen->address, loopback, sizeof(loopback));
-}
-
 static int put(const struct tls_handler *handler, const json_t *record, struct error *err)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], address[REDIRECT_TEXT_MAX];
 	struct error second;
 
 	record_path(handler->name, path);
 	if (file_write_json(path, 0644, record, err))
 		return -1;
 	if (!service_refresh(&service_terminator, err)) {
-		if (!is_seen(&handler->listen) || service_listens(handler->listen.port))
+		if (service_listens(&handler->listen))
 			return 0;
-		error_set(err, ETIMEDOUT, "the terminator does not listen at port %u: " SERVICE_DIRECTORY "/terminator.log says why",
-			  handler->listen.port);
+		endpoint_format(&handler->listen, address);
+		error_set(err, ETIMEDOUT, "the terminator does not listen at %s: " SERVICE_DIRECTORY "/terminator.log says why",
+			  address);
 	}
 	(void)!file_remove(path, &second);
 	(void)!ca_leaf_remove(handler->name, &second);
@@ -449,6 +441,7 @@ int terminator_add(struct tls_handler *handler, struct error *err)
 static int take_out(const char *path, struct error *err)
 {
 	autojson json_t *record = file_read_json(path, err);
+	char address[REDIRECT_TEXT_MAX];
 	struct endpoint listen;
 
 	if (!record || handler_parse(text_of(record, "listen"), &listen, err) ||
@@ -460,10 +453,11 @@ static int take_out(const char *path, struct error *err)
 		return 0;
 	if (service_refresh(&service_terminator, err))
 		return -1;
-	if (!is_seen(&listen) || service_is_silent(listen.port))
+	if (service_is_silent(&listen))
 		return 0;
-	return error_set(err, ETIMEDOUT, "the terminator still listens at port %u: " SERVICE_DIRECTORY "/terminator.log says why",
-			 listen.port);
+	endpoint_format(&listen, address);
+	return error_set(err, ETIMEDOUT, "the terminator still listens at %s: " SERVICE_DIRECTORY "/terminator.log says why",
+			 address);
 }
 
 int terminator_delete(const char *name, struct error *err)

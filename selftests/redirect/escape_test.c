@@ -5,9 +5,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ipv6.h>
 #include <linux/sched.h>
+#include <linux/seg6.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <netinet/ip.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -232,6 +235,132 @@ TEST_F(escape, a_socket_connected_again)
 {
 	ADD(CLOUD4 ":80", HANDLER_A);
 	EXPECT_ATTEMPT('A', connect_again);
+}
+
+/*
+ * Source routes: a packet goes to the hop that the task names, and only there to the address
+ * that it connects to. So that one arrives at all, this world's loopback follows them.
+ */
+
+static int write_sysctl(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), ret;
+
+	ret = fd >= 0 && write(fd, value, strlen(value)) == (ssize_t)strlen(value) ? 0 : -1;
+	close(fd);
+	return ret;
+}
+
+static int follow_source_routes(void)
+{
+	return write_sysctl("/proc/sys/net/ipv4/conf/all/accept_source_route", "1") ||
+	       write_sysctl("/proc/sys/net/ipv4/conf/lo/accept_source_route", "1") ||
+	       write_sysctl("/proc/sys/net/ipv4/conf/lo/route_localnet", "1") ||
+	       write_sysctl("/proc/sys/net/ipv4/conf/lo/accept_local", "1") ||
+	       write_sysctl("/proc/sys/net/ipv6/conf/all/seg6_enabled", "1") ||
+	       write_sysctl("/proc/sys/net/ipv6/conf/lo/seg6_enabled", "1") ? -1 : 0;
+}
+
+/* By way of the real service itself. */
+static void make_route(__u8 kind, __u8 option[7])
+{
+	struct sockaddr_storage hop;
+
+	parse_address(CLOUD4 ":0", &hop);
+	option[0] = kind;
+	option[1] = 7;
+	option[2] = IPOPT_MINOFF;
+	memcpy(option + 3, &((struct sockaddr_in *)&hop)->sin_addr, 4);
+}
+
+static int open_routed(int type, __u8 kind)
+{
+	int fd = socket(AF_INET, type, 0);
+	__u8 option[7];
+
+	make_route(kind, option);
+	return setsockopt(fd, IPPROTO_IP, IP_OPTIONS, option, sizeof(option)) ? -1 : fd;
+}
+
+static int tcp_by_loose_route(void)
+{
+	return connect_to(open_routed(SOCK_STREAM, IPOPT_LSRR), CLOUD4 ":80", 0);
+}
+
+static int tcp_by_strict_route(void)
+{
+	return connect_to(open_routed(SOCK_STREAM, IPOPT_SSRR), CLOUD4 ":80", 0);
+}
+
+static int udp_by_loose_route(void)
+{
+	return send_to(open_routed(SOCK_DGRAM, IPOPT_LSRR), CLOUD4 ":80", AF_INET);
+}
+
+/* The route comes with the datagram. */
+static int udp_with_loose_route(void)
+{
+	char control[CMSG_SPACE(7)] = {};
+	struct sockaddr_storage address;
+	struct iovec data = { "x", 1 };
+	struct msghdr message = {
+		.msg_name = &address, .msg_namelen = parse_address(CLOUD4 ":80", &address),
+		.msg_iov = &data, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	header->cmsg_level = IPPROTO_IP;
+	header->cmsg_type = IP_RETOPTS;
+	header->cmsg_len = CMSG_LEN(7);
+	make_route(IPOPT_LSRR, CMSG_DATA(header));
+	return sendmsg(fd, &message, 0) == 1 ? fd : -1;
+}
+
+/* Segment routing, which is what IPv6 has left of them. */
+static int tcp_by_segments(void)
+{
+	struct {
+		struct ipv6_sr_hdr header;
+		struct in6_addr segments[2];	/* the last first */
+	} route = { .header = {
+		.hdrlen = sizeof(route.segments) / 8, .type = IPV6_SRCRT_TYPE_4,
+		.segments_left = 1, .first_segment = 1,
+	} };
+	struct sockaddr_storage hop;
+	int fd = socket(AF_INET6, SOCK_STREAM, 0);
+
+	parse_address(CLOUD6 ":0", &hop);
+	route.segments[1] = ((struct sockaddr_in6 *)&hop)->sin6_addr;
+	return setsockopt(fd, IPPROTO_IPV6, IPV6_RTHDR, &route, sizeof(route)) ? -1 :
+	       connect_to(fd, CLOUD6 ":80", 0);
+}
+
+#define EXPECT_BY_ROUTE(four, six) do {						\
+	EXPECT_ATTEMPT(four, tcp_by_loose_route);				\
+	EXPECT_ATTEMPT(four, tcp_by_strict_route);				\
+	EXPECT_ATTEMPT(four, udp_by_loose_route);				\
+	EXPECT_ATTEMPT(four, udp_with_loose_route);				\
+	EXPECT_ATTEMPT(six, tcp_by_segments);					\
+} while (0)
+
+TEST_F(escape, source_routes_end_at_the_handler)
+{
+	ASSERT_EQ(0, follow_source_routes());
+	EXPECT_BY_ROUTE('R', 'R');
+	ADD("any:" CLOUD4 ":80", HANDLER_A);
+	ADD(CLOUD6 ":80", HANDLER_6);
+	EXPECT_BY_ROUTE('A', '6');
+}
+
+/* Nothing gets as far as the hop. */
+TEST_F(escape, source_routes_are_refused_where_all_is_blocked)
+{
+	ASSERT_EQ(0, follow_source_routes());
+	ASSERT_EQ(0, add_policy(GROUP, "any:" CLOUD4 ":*", REDIRECT_BLOCK, ""));
+	ASSERT_EQ(0, add_policy(GROUP, "any:[2001:db8::/32]:*", REDIRECT_BLOCK, ""));
+	EXPECT_BY_ROUTE(0, 0);
 }
 
 static int use_namespaces_of_its_own(void)

@@ -575,6 +575,34 @@ TEST_F(policy, the_cloud_is_probed)
 	close(fd);
 }
 
+/* 198.51.100.1 stands for the wildcard, of which nobody knows where it leads: one of its hosts does. */
+TEST_F(policy, a_wildcards_cloud_is_probed_at_one_of_its_hosts)
+{
+	struct override override = { .nr_handlers = 1, .policy = REDIRECT_PREFER_CLOUD };
+	struct redirect_name names[3];
+	int events, fd;
+	pid_t watch;
+
+	ASSERT_EQ(0, endpoint_parse("198.51.100.1:82", &override.endpoint, &last_error));
+	ASSERT_EQ(0, handler_parse(HANDLER_A, &override.handlers[0].address, &last_error));
+	strcpy(override.label, "*.example.org");
+	ASSERT_EQ(0, redirect_add_all(GROUP, &override, 1, &last_error));
+	ASSERT_TRUE(parse_name(&names[0], "198.51.100.1:*", "198.51.100.1:*", NULL));
+	ASSERT_TRUE(parse_name(&names[1], "198.51.100.2:*", "198.51.100.1:*", NULL));
+	ASSERT_TRUE(parse_name(&names[2], "198.51.100.3:*", "198.51.100.1:*", CLOUD4 ":*"));
+	ASSERT_EQ(0, redirect_name_set_all(GROUP, names, 3, &last_error));
+	watch = start_watch(&events);
+	EXPECT_TRUE(await(events, 'c'));
+	EXPECT_EQ('A', ask_letter(self->cgroup, "198.51.100.3:82"));
+	fd = listen_on(CLOUD4 ":82", 128);
+	EXPECT_TRUE(await(events, 'r'));
+	EXPECT_LE(0, connect_to(self->cgroup, self->world.cgroups, "198.51.100.3:82"));
+	EXPECT_LE(0, accept(fd, NULL, NULL));
+	kill(watch, SIGKILL);
+	waitpid(watch, NULL, 0);
+	close(fd);
+}
+
 #define MANY 10000
 
 static double seconds(void)

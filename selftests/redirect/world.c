@@ -541,11 +541,17 @@ struct answer in_child(child_fn fn, const void *data)
 	return answer;
 }
 
+/* A worker of io_uring that waits for a connection may be interrupted: who uses it asks again. */
 struct answer ask(const char *cgroup, const char *address, enum way way)
 {
 	const struct question question = { cgroup, address, way };
+	struct answer answer;
+	int tries = 5;
 
-	return in_child(ask_in_child, &question);
+	do {
+		answer = in_child(ask_in_child, &question);
+	} while (answer.error == EINTR && --tries);
+	return answer;
 }
 
 char ask_letter(const char *cgroup, const char *address)
