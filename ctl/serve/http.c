@@ -425,12 +425,13 @@ static void on_ready(struct watch *watch, uint32_t events)
 	(void)!MHD_run(http->daemon);
 }
 
-bool http_is_answering(const struct http *http)
+bool http_is_answering(const struct http *http, const struct http_service *service)
 {
 	const struct connection *connection;
 
 	TAILQ_FOREACH(connection, &http->connections, link)
-		if (connection->busy)
+		if (connection->busy && (!service || (connection->listener &&
+						      connection->listener->service == service)))
 			return true;
 	return false;
 }

@@ -78,8 +78,8 @@ int __must_check http_open(struct http *http, struct loop *loop, size_t held_max
 			   const struct tls *tls, struct error *err);
 /* Ends all connections; exchanges are told that they are gone. */
 void http_close(struct http *http);
-/* Is there a request that has come whole and has not all of its answer? */
-bool http_is_answering(const struct http *http);
+/* Is there a request to @service (NULL: any) that has come whole and has not all of its answer? */
+bool http_is_answering(const struct http *http, const struct http_service *service);
 /* What is to be done before waiting; how long that may be at most, or -1. */
 int http_run(struct http *http);
 

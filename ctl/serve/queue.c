@@ -295,8 +295,10 @@ static char *copy_payload(sqlite3_stmt *row, int column, size_t *len)
 	return copy;
 }
 
-/* id, payload, context, trace, tries, received */
-static void load(struct queue *queue, struct pool *pool, sqlite3_stmt *row)
+#define COLUMNS	"id, payload, context, trace, tries, received"
+
+/* NULL if out of memory. */
+static struct request *load(struct queue *queue, struct pool *pool, sqlite3_stmt *row)
 {
 	struct loaded *loaded = calloc(1, sizeof(*loaded));
 	const char *context = (const char *)sqlite3_column_text(row, 2);
@@ -307,7 +309,7 @@ static void load(struct queue *queue, struct pool *pool, sqlite3_stmt *row)
 	request = payload ? request_new(payload, len) : NULL;
 	if (!loaded || !request) {
 		free(loaded);
-		return;
+		return NULL;
 	}
 	snprintf(request->id, sizeof(request->id), "%s", sqlite3_column_text(row, 0));
 	request_set_trace(request, (const char *)sqlite3_column_text(row, 3));
@@ -322,25 +324,42 @@ static void load(struct queue *queue, struct pool *pool, sqlite3_stmt *row)
 	request->ended = ended;
 	TAILQ_INSERT_TAIL(&queue->loaded, loaded, link);
 	pool->nr_stored++;
-	waiting_add(pool, request, true);
+	return request;
+}
+
+struct request *queue_claim(struct queue *queue, struct pool *pool, const char *id)
+{
+	sqlite3_stmt *row = ask(queue, "SELECT " COLUMNS " FROM event WHERE id = ? AND function = ?",
+				"ss", id, pool->function.name);
+	struct request *request = NULL;
+
+	if (row && sqlite3_step(row) == SQLITE_ROW)
+		request = load(queue, pool, row);
+	sqlite3_finalize(row);
+	return request;
 }
 
 /* No more than the function may run at a time. */
 static void load_of(struct queue *queue, struct pool *pool)
 {
-	sqlite3_stmt *rows;
 	const struct http *http = &queue->coordinator->http;
+	struct request *request;
+	sqlite3_stmt *rows;
 
 	/* Memory is for those who wait for an answer first. */
 	if (pool->nr_stored >= pool->function.max || http->held > http->held_max / 2)
 		return;
-	rows = ask(queue, "SELECT id, payload, context, trace, tries, received FROM event"
+	rows = ask(queue, "SELECT " COLUMNS " FROM event"
 		   " WHERE function = ? AND due <= ? ORDER BY due, rowid LIMIT ?", "sii",
 		   pool->function.name, (int64_t)time(NULL),
 		   (int64_t)pool->function.max + pool->nr_stored);
-	while (rows && pool->nr_stored < pool->function.max && sqlite3_step(rows) == SQLITE_ROW)
-		if (!is_loaded(queue, (const char *)sqlite3_column_text(rows, 0)))
-			load(queue, pool, rows);
+	while (rows && pool->nr_stored < pool->function.max && sqlite3_step(rows) == SQLITE_ROW) {
+		if (is_loaded(queue, (const char *)sqlite3_column_text(rows, 0)))
+			continue;
+		request = load(queue, pool, rows);
+		if (request)
+			waiting_add(pool, request, true);
+	}
 	sqlite3_finalize(rows);
 }
 

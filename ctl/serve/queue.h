@@ -34,6 +34,8 @@ void queue_close(struct queue *queue);
 
 bool queue_is_full(const struct queue *queue);
 void queue_add(struct queue *queue, struct request *request, queue_fn done);
+/* That which an earlier coordinator has handed out and a task still has; NULL: it is none of these. */
+struct request *queue_claim(struct queue *queue, struct pool *pool, const char *id);
 /* Now and then: others may have changed it, and times have come. */
 void queue_look(struct queue *queue);
 /* What is to be done before the loop waits: to disk with what was added, and out with what is due. */

@@ -223,6 +223,11 @@ int runtime_api_open(struct task *task, unsigned int *port, struct error *err)
 		return -1;
 	}
 	*port = ntohs(in.sin_port);
+	return runtime_api_take_over(task, fd, err);
+}
+
+int runtime_api_take_over(struct task *task, int fd, struct error *err)
+{
 	return listener_open(&task->endpoint, &task->pool->coordinator->http, fd, &service, task, err);
 }
 
