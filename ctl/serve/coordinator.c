@@ -344,6 +344,7 @@ static void on_lease(struct watch *watch, uint32_t events)
 	shelf_close(&coordinator->shelf);
 	shelf_open(&coordinator->shelf, coordinator->settings.idle_s, end_abandoned, close_found, NULL);
 	watch_lease(coordinator);
+	ended_put(&coordinator->queue.ended, &coordinator->shelf);
 	pool_put_all(coordinator);
 }
 
@@ -371,7 +372,7 @@ static int open_secure(struct coordinator *coordinator, struct error *err)
 
 static int open_all(struct coordinator *coordinator, struct ending *ending, struct error *err)
 {
-	struct survivors survivors = { TAILQ_HEAD_INITIALIZER(survivors.list) };
+	struct survivors survivors = { TAILQ_HEAD_INITIALIZER(survivors.list), -1 };
 
 	raise_limits();
 	shelf_open(&coordinator->shelf, coordinator->settings.idle_s, end_abandoned, survivors_add,
@@ -382,6 +383,7 @@ static int open_all(struct coordinator *coordinator, struct ending *ending, stru
 	    watch_signals(ending, err) || queue_open(&coordinator->queue, coordinator, err))
 		return -1;
 	watch_lease(coordinator);
+	queue_forget_ended(&coordinator->queue, survivors.ended);
 	survivors_keep(coordinator, &survivors);
 	task_remove_strays(coordinator);
 	if (listen_all(coordinator, err))

@@ -11,7 +11,7 @@
  *	waiting		requests of all functions that wait for a task, in order
  *	forward, curl	requests that go to another hub or to the cloud
  *	task		one process that handles events one after the other
- *	shelf, task_record	what outlives the coordinator, so that its tasks do
+ *	shelf, task_record, ended	what outlives the coordinator, so that its tasks do
  *	queue		asynchronous requests on disk
  */
 #ifndef COPPICE_COORDINATOR_H

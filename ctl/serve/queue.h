@@ -8,6 +8,7 @@
 
 #include <sqlite3.h>
 
+#include "ended.h"
 #include "request.h"
 
 struct coordinator;
@@ -20,6 +21,7 @@ struct queue {
 	uint64_t stored, dead, bytes;
 	uint64_t version;	/* of the file, but for our changes */
 	struct timer flush;
+	struct ended ended;
 	TAILQ_HEAD(addition_list, addition) additions;	/* of this transaction */
 	TAILQ_HEAD(loaded_list, loaded) loaded;	/* handed out, and not ended */
 };
@@ -31,6 +33,9 @@ int __must_check queue_open(struct queue *queue, struct coordinator *coordinator
 			    struct error *err);
 /* What is handed out stays on disk. */
 void queue_close(struct queue *queue);
+
+/* Those that ended before an earlier coordinator was killed do not run again; @fd: its word of them, or -1. */
+void queue_forget_ended(struct queue *queue, int fd);
 
 bool queue_is_full(const struct queue *queue);
 void queue_add(struct queue *queue, struct request *request, queue_fn done);

@@ -11,7 +11,7 @@
 
 #include "systemd.h"
 
-#define SHELF_PREFIX	"task."	/* of all names on it: others are of the manager's sockets */
+#define SHELF_PREFIX	"coppice."	/* of all names on it: others are of the manager's sockets */
 #define SHELF_NAME_SIZE	32
 #define SHELF_FDS_MAX	SYSTEMD_FDS_MAX	/* of one name */
 

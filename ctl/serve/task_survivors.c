@@ -69,10 +69,19 @@ static int *place_of(struct survivor *survivor, int fd)
 	return &survivor->exit;
 }
 
+static int *place_for(struct survivors *survivors, const char *name, int fd)
+{
+	struct survivor *survivor;
+
+	if (!strcmp(name, ENDED_NAME))
+		return &survivors->ended;
+	survivor = find(survivors, name);
+	return survivor ? place_of(survivor, fd) : NULL;
+}
+
 void survivors_add(const char *name, int fd, void *data)
 {
-	struct survivor *survivor = find(data, name);
-	int *place = survivor ? place_of(survivor, fd) : NULL;
+	int *place = place_for(data, name, fd);
 
 	if (place && *place < 0)
 		*place = fd;

@@ -9,9 +9,10 @@ struct coordinator;
 
 struct survivors {
 	TAILQ_HEAD(survivor_list, survivor) list;
+	int ended;		/* that of the queue, or -1 */
 };
 
-/* For shelf_open(); @data is a struct survivors with an empty list. */
+/* For shelf_open(); @data is a struct survivors of nothing. */
 void survivors_add(const char *name, int fd, void *data);
 /* Take them over, or end them: each goes on or is gone when this returns. */
 void survivors_keep(struct coordinator *coordinator, struct survivors *survivors);
