@@ -20,6 +20,7 @@
 
 #define COMM		"coppice-shelf"
 #define AGAIN_MS	1000	/* until it is tried again to expire */
+#define AGAIN_MAX	10	/* times; then it is another shelf's coordinator that is there */
 
 struct item {
 	char name[SHELF_NAME_SIZE];
@@ -138,7 +139,7 @@ static void take_message(struct holder *holder)
 /* Until there is nothing to hold, or nobody has come for it. */
 static void serve(struct holder *holder, bool (*expire)(void))
 {
-	int wait_ms = AGAIN_MS;
+	int wait_ms = AGAIN_MS, tries = 0;
 
 	for (;;) {
 		struct pollfd polled[] = {
@@ -150,6 +151,7 @@ static void serve(struct holder *holder, bool (*expire)(void))
 		/* What the coordinator said last comes before its end. */
 		if (nr > 0 && polled[0].revents) {
 			take_message(holder);
+			tries = 0;
 			wait_ms = holder->lease >= 0 ? -1 : holder->patience_ms;
 		} else if (nr > 0) {
 			close(holder->lease);
@@ -158,7 +160,7 @@ static void serve(struct holder *holder, bool (*expire)(void))
 			if (TAILQ_EMPTY(&holder->items))
 				return;
 		} else if (!nr) {
-			if (expire())
+			if (expire() || ++tries == AGAIN_MAX)
 				return;
 			wait_ms = AGAIN_MS;
 		}

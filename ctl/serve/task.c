@@ -169,17 +169,24 @@ void task_misbehaved(struct task *task, const char *what)
 	task_end(task, what);
 }
 
+static void say_end(const struct task *task, struct error *err)
+{
+	char how[32] = "";
+
+	if (task->status >= 0)
+		snprintf(how, sizeof(how), " with %s %d", WIFSIGNALED(task->status) ? "signal" : "status",
+			 WIFSIGNALED(task->status) ? WTERMSIG(task->status) : WEXITSTATUS(task->status));
+	error_set(err, 0, "the function's task ended%s before it asked for an event: see "
+		  FUNCTION_LOG_DIRECTORY "/%s.log", how, task->pool->function.name);
+}
+
 /* It ended before it could take an event. Whoever waits has waited for it. */
 static void start_failed(struct task *task)
 {
 	struct error err;
 
 	if (!report_failed(&task->report, &err))
-		error_set(&err, 0, "the function's task ended with %s %d before it asked for an event: see "
-			  FUNCTION_LOG_DIRECTORY "/%s.log",
-			  WIFSIGNALED(task->status) ? "signal" : "status",
-			  WIFSIGNALED(task->status) ? WTERMSIG(task->status) : WEXITSTATUS(task->status),
-			  task->pool->function.name);
+		say_end(task, &err);
 	log_event(LOG_ERR, "start-failed", "function", task->pool->function.name, "reason",
 		  err.text, NULL);
 	task->pool->last_event = 0;
