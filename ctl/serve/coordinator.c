@@ -415,7 +415,9 @@ int coordinator_run(const struct backend *backend, const struct settings *settin
 	systemd_notify("READY=1");
 	ret = run(&coordinator, err);
 	queue_close(&coordinator.queue);
-	http_close(&coordinator.http);
+	/* Tasks' connections are not to be closed. */
+	if (!coordinator.leaving)
+		http_close(&coordinator.http);
 	if (settings->listen)
 		http_close(&coordinator.secure);
 	forwarder_close(&coordinator.forwarder);

@@ -358,6 +358,15 @@ static void sweep(struct timer *timer)
 	loop_at(http->loop, timer, now + SWEEP_NS);
 }
 
+static void add_connection(struct listener *listener, int fd, const struct sockaddr_storage *address,
+			   socklen_t len)
+{
+	listener->http->accepting = listener;
+	/* Closes it if it can't be added. */
+	(void)!MHD_add_connection(listener->http->daemon, fd, (const struct sockaddr *)address, len);
+	listener->http->accepting = NULL;
+}
+
 static void on_accept(struct watch *watch, uint32_t events)
 {
 	struct listener *listener = container_of(watch, struct listener, watch);
@@ -378,10 +387,7 @@ static void on_accept(struct watch *watch, uint32_t events)
 		close(fd);
 		return;
 	}
-	http->accepting = listener;
-	/* Closes it if it can't be added. */
-	(void)!MHD_add_connection(http->daemon, fd, (struct sockaddr *)&address, len);
-	http->accepting = NULL;
+	add_connection(listener, fd, &address, len);
 }
 
 int listener_open(struct listener *listener, struct http *http, int fd,
@@ -395,6 +401,17 @@ int listener_open(struct listener *listener, struct http *http, int fd,
 		return 0;
 	close(fd);
 	return -1;
+}
+
+void listener_adopt(struct listener *listener, int fd)
+{
+	struct sockaddr_storage address;
+	socklen_t len = sizeof(address);
+
+	if (getpeername(fd, (struct sockaddr *)&address, &len))
+		close(fd);
+	else
+		add_connection(listener, fd, &address, len);
 }
 
 void listener_close(struct listener *listener)

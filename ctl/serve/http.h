@@ -86,6 +86,8 @@ int http_run(struct http *http);
 /* Takes over the listening socket @fd. */
 int __must_check listener_open(struct listener *listener, struct http *http, int fd,
 			       const struct http_service *service, void *data, struct error *err);
+/* Takes over a connection to it that an earlier process had accepted. */
+void listener_adopt(struct listener *listener, int fd);
 /* Ends its connections. */
 void listener_close(struct listener *listener);
 

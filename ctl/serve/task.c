@@ -315,8 +315,8 @@ void task_resume(struct task *task, enum task_state state)
 		resume_busy(task);
 	} else if (state == TASK_STARTING) {
 		task_enter(task, TASK_STARTING, TASK_START_NS);
-	} else if (state == TASK_TIDYING || task->channel.watch.fd < 0) {
-		/* Where it asked has gone: it has to ask again. */
+	} else if (state == TASK_TIDYING || (task->channel.watch.fd < 0 && !runtime_api_waits(task))) {
+		/* If it had asked, that has gone: it has to ask again. */
 		task_enter(task, TASK_TIDYING, TIDY_NS);
 	} else {
 		task_enter(task, TASK_IDLE, 0);
@@ -368,6 +368,6 @@ void task_init(struct task *task, struct pool *pool)
 	*task = (struct task) {
 		.pool = pool, .state = TASK_ENDING, .pid = -1, .report.fd = -1, .record_fd = -1,
 		.exit = { .fd = -1, .ready = on_exit_ }, .output.fd = -1,
-		.channel.watch.fd = -1, .timer.fire = on_timer,
+		.channel.watch.fd = -1, .asked.watch.fd = -1, .timer.fire = on_timer,
 	};
 }

@@ -3,6 +3,7 @@
 #ifndef COPPICE_TASK_H
 #define COPPICE_TASK_H
 
+#include "asked.h"
 #include "channel.h"
 #include "http.h"
 #include "lib/spawn.h"
@@ -41,7 +42,9 @@ struct task {
 	struct watch output;	/* what it prints: a pipe */
 	struct channel channel;	/* or */
 	struct listener endpoint;	/* of the Runtime API, where it waits for its */
-	struct exchange *next;	/* event, if it does */
+	struct exchange *next;	/* event, if it does; or since an earlier coordinator: */
+	struct asked asked;
+	uint64_t connection;	/* the inode of that which is on the shelf for it */
 	struct timer timer;	/* a limit of the state */
 	struct timer throttle;	/* of reading its output */
 	uint64_t printed;	/* bytes in this event */

@@ -35,8 +35,9 @@ void task_undo(struct task *task);
 
 /* runtime_api.c: an endpoint for the task, of which @port is told. */
 int __must_check runtime_api_open(struct task *task, unsigned int *port, struct error *err);
-/* That of an earlier coordinator. */
-int __must_check runtime_api_take_over(struct task *task, int fd, struct error *err);
+/* That of an earlier coordinator; @connection: on which it waits (@asks), or will answer; or -1. */
+int __must_check runtime_api_take_over(struct task *task, int fd, int connection, bool asks,
+				       struct error *err);
 void runtime_api_close(struct task *task);
 void runtime_api_send(struct task *task);
 /* Does the process still wait for the answer that it asked for? */

@@ -15,9 +15,10 @@ static struct shelf *shelf_of(const struct task *task)
 	return &task->pool->coordinator->shelf;
 }
 
-static void name_of(const struct task *task, char name[SHELF_NAME_SIZE])
+static void name_of(const struct task *task, const char *suffix, char name[SHELF_NAME_SIZE])
 {
-	snprintf(name, SHELF_NAME_SIZE, SHELF_PREFIX "%llu", (unsigned long long)task->number);
+	snprintf(name, SHELF_NAME_SIZE, SHELF_PREFIX "%llu%s", (unsigned long long)task->number,
+		 suffix);
 }
 
 struct task_record *task_record_map(int fd)
@@ -67,6 +68,34 @@ static void fill(const struct task *task)
 	record->pid = task->pid;
 }
 
+static void drop_connection(struct task *task)
+{
+	char name[SHELF_NAME_SIZE];
+
+	if (!task->connection)
+		return;
+	name_of(task, TASK_CONNECTION_SUFFIX, name);
+	shelf_drop(shelf_of(task), name);
+	task->connection = 0;
+}
+
+/* A client that keeps its connection has it there already, one that doesn't has a new one each time. */
+void task_record_ask(struct task *task, int fd)
+{
+	char name[SHELF_NAME_SIZE];
+	struct stat stat_ = {};
+
+	if (!task->record)
+		return;
+	if (fd >= 0 && !fstat(fd, &stat_) && stat_.st_ino != task->connection) {
+		drop_connection(task);
+		name_of(task, TASK_CONNECTION_SUFFIX, name);
+		(void)shelf_put(shelf_of(task), name, &fd, 1);
+		task->connection = stat_.st_ino;
+	}
+	task->record->connection = stat_.st_ino;
+}
+
 void task_record_put(struct task *task)
 {
 	bool by_endpoint = task->channel.watch.fd < 0;
@@ -76,9 +105,13 @@ void task_record_put(struct task *task)
 	};
 	char name[SHELF_NAME_SIZE];
 
-	name_of(task, name);
-	if (task->record)
-		(void)shelf_put(shelf_of(task), name, fds, sizeof(fds) / sizeof(fds[0]));
+	if (!task->record)
+		return;
+	name_of(task, "", name);
+	(void)shelf_put(shelf_of(task), name, fds, sizeof(fds) / sizeof(fds[0]));
+	task->connection = 0;
+	if (task->next || task->asked.watch.fd >= 0)
+		task_record_ask(task, task->next ? task->next->connection->fd : task->asked.watch.fd);
 }
 
 /* What ends by its status, which the next coordinator is not told, has to end with this one. */
@@ -100,7 +133,8 @@ void task_record_end(struct task *task)
 
 	if (task->record) {
 		task->record->state = TASK_ENDING;
-		name_of(task, name);
+		drop_connection(task);
+		name_of(task, "", name);
 		shelf_drop(shelf_of(task), name);
 		task_record_unmap(task->record);
 		task->record = NULL;

@@ -11,6 +11,9 @@
 #include "lib/grants.h"
 #include "task.h"
 
+/* Of the name under which a task's connection is on the shelf, behind the task's. */
+#define TASK_CONNECTION_SUFFIX	".next"
+
 /* Of this meaning of the fields. */
 #define TASK_RECORD_VERSION	1
 
@@ -28,6 +31,7 @@ struct task_record {
 	bool unsettled;
 	char request[REQUEST_ID_SIZE];	/* of the event, while it is busy */
 	uint64_t begun;
+	uint64_t connection;	/* the inode of that on which it asked for an event; 0: none */
 };
 
 /* Begin it, and put the task on the shelf. */
@@ -37,6 +41,8 @@ struct task_record *task_record_map(int fd);
 void task_record_unmap(struct task_record *record);
 /* Put the task there again: who held it has ended. */
 void task_record_put(struct task *task);
+/* Put the connection on which it asks for an event there, too; -1: it does not ask any more. */
+void task_record_ask(struct task *task, int fd);
 /* Take the task off the shelf. */
 void task_record_end(struct task *task);
 

@@ -26,7 +26,7 @@
 struct survivor {
 	char name[SHELF_NAME_SIZE];
 	unsigned long long number;
-	int record_fd, exit, output, channel, endpoint;	/* -1: it has none */
+	int record_fd, exit, output, channel, endpoint, connection;	/* -1: it has none */
 	struct task_record *record;
 	TAILQ_ENTRY(survivor) link;
 };
@@ -37,29 +37,32 @@ struct survivor {
 
 static struct survivor *find(struct survivors *survivors, const char *name)
 {
+	unsigned long long number = strtoull(name + strlen(SHELF_PREFIX), NULL, 10);
 	struct survivor *survivor;
 
 	TAILQ_FOREACH(survivor, &survivors->list, link)
-		if (!strcmp(survivor->name, name))
+		if (survivor->number == number)
 			return survivor;
 	survivor = calloc(1, sizeof(*survivor));
 	if (!survivor)
 		return NULL;
-	snprintf(survivor->name, sizeof(survivor->name), "%s", name);
-	survivor->number = strtoull(name + strlen(SHELF_PREFIX), NULL, 10);
+	snprintf(survivor->name, sizeof(survivor->name), SHELF_PREFIX "%llu", number);
+	survivor->number = number;
 	survivor->record_fd = survivor->exit = survivor->output = -1;
-	survivor->channel = survivor->endpoint = -1;
+	survivor->channel = survivor->endpoint = survivor->connection = -1;
 	TAILQ_INSERT_TAIL(&survivors->list, survivor, link);
 	return survivor;
 }
 
 /* Descriptors of one name have no order, but no two of a kind. */
-static int *place_of(struct survivor *survivor, int fd)
+static int *place_of(struct survivor *survivor, const char *name, int fd)
 {
 	int listens = 0;
 	socklen_t len = sizeof(listens);
 	struct stat stat_;
 
+	if (strcmp(name, survivor->name))
+		return &survivor->connection;
 	if (!getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len))
 		return listens ? &survivor->endpoint : &survivor->channel;
 	if (fcntl(fd, F_GET_SEALS) >= 0)
@@ -76,7 +79,7 @@ static int *place_for(struct survivors *survivors, const char *name, int fd)
 	if (!strcmp(name, ENDED_NAME))
 		return &survivors->ended;
 	survivor = find(survivors, name);
-	return survivor ? place_of(survivor, fd) : NULL;
+	return survivor ? place_of(survivor, name, fd) : NULL;
 }
 
 void survivors_add(const char *name, int fd, void *data)
@@ -188,11 +191,21 @@ static const char *objection(struct coordinator *coordinator, struct survivor *s
 	return NULL;
 }
 
+static int open_endpoint(struct task *task, struct survivor *survivor, struct error *err)
+{
+	int endpoint = survivor->endpoint, connection = survivor->connection;
+	struct stat stat_ = {};
+
+	survivor->endpoint = survivor->connection = -1;
+	if (connection >= 0 && !fstat(connection, &stat_))
+		task->connection = stat_.st_ino;
+	return runtime_api_take_over(task, endpoint, connection,
+				     task->record->connection == task->connection, err);
+}
+
 /* What it has becomes the task's, closed with it. */
 static int open_parts(struct task *task, struct survivor *survivor, struct error *err)
 {
-	int fd;
-
 	task->record = survivor->record;
 	task->record_fd = survivor->record_fd;
 	survivor->record = NULL;
@@ -203,10 +216,8 @@ static int open_parts(struct task *task, struct survivor *survivor, struct error
 	if (task_output_open(task, survivor->output, err))
 		return -1;
 	survivor->output = -1;
-	fd = survivor->endpoint;
-	survivor->endpoint = -1;
-	if (fd >= 0)
-		return runtime_api_take_over(task, fd, err);
+	if (survivor->endpoint >= 0)
+		return open_endpoint(task, survivor, err);
 	if (channel_open(&task->channel, task_loop(task), survivor->channel, err))
 		return -1;
 	survivor->channel = -1;
@@ -265,6 +276,7 @@ static void end_survivor(struct coordinator *coordinator, struct survivor *survi
 			 const char *reason)
 {
 	const struct task_record *record = survivor->record;
+	char name[SHELF_NAME_SIZE + 8];
 	struct error err;
 
 	log_event(LOG_NOTICE, "task-not-kept", "task", survivor->name, "function",
@@ -273,6 +285,8 @@ static void end_survivor(struct coordinator *coordinator, struct survivor *survi
 		(void)!pidfd_send_signal(survivor->exit, SIGKILL, NULL, 0);
 	if (record && record->cgroup[0] && cgroup_destroy(record->cgroup, &err))
 		log_event(LOG_ERR, "stray-stays", "cgroup", record->cgroup, "reason", err.text, NULL);
+	snprintf(name, sizeof(name), "%s" TASK_CONNECTION_SUFFIX, survivor->name);
+	shelf_drop(&coordinator->shelf, name);
 	shelf_drop(&coordinator->shelf, survivor->name);
 }
 
@@ -282,6 +296,7 @@ static void free_survivor(struct survivor *survivor)
 	cleanup_close(&survivor->output);
 	cleanup_close(&survivor->channel);
 	cleanup_close(&survivor->endpoint);
+	cleanup_close(&survivor->connection);
 	if (survivor->record)
 		task_record_unmap(survivor->record);
 	cleanup_close(&survivor->record_fd);
