@@ -29,12 +29,16 @@ static void on_ready(struct watch *watch, uint32_t events)
 	/* There may be copies of it. */
 	shutdown(watch->fd, SHUT_WR);
 	asked_close(asked);
+	asked->ended(asked);
 }
 
 /* Nobody looks before there is an answer: that of its end is time enough. */
-int asked_open(struct asked *asked, struct loop *loop, int fd, struct error *err)
+int asked_open(struct asked *asked, struct loop *loop, int fd, void (*ended)(struct asked *asked),
+	       struct error *err)
 {
-	*asked = (struct asked) { .loop = loop, .watch = { .fd = -1, .ready = on_ready } };
+	*asked = (struct asked) {
+		.loop = loop, .watch = { .fd = -1, .ready = on_ready }, .ended = ended,
+	};
 	if (loop_watch(loop, &asked->watch, fd, EPOLLIN, err))
 		return -1;
 	loop_change(loop, &asked->watch, 0);

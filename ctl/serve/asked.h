@@ -13,10 +13,12 @@ struct asked {
 	struct watch watch;	/* of fd -1: there is none */
 	char *data;		/* the answer, once there is one */
 	size_t len, sent;
+	void (*ended)(struct asked *asked);	/* all of it, or the connection */
 };
 
 /* Takes over @fd. */
-int __must_check asked_open(struct asked *asked, struct loop *loop, int fd, struct error *err);
+int __must_check asked_open(struct asked *asked, struct loop *loop, int fd,
+			    void (*ended)(struct asked *asked), struct error *err);
 /* Does the other end still wait? */
 bool asked_waits(const struct asked *asked);
 /* Takes over @data, from malloc(). The connection is closed once it is sent. */

@@ -289,6 +289,8 @@ static void on_completed(void *data, struct MHD_Connection *mhd, void **slot,
 	exchange->connection->since = loop_now();
 	if (exchange->gone)
 		exchange->gone(exchange);
+	if (exchange->connection->listener && service_of(exchange)->completed)
+		service_of(exchange)->completed(exchange);
 	if (exchange->response)
 		MHD_destroy_response(exchange->response);
 	body_free(exchange);

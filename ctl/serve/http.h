@@ -27,6 +27,8 @@ struct http_service {
 	void (*too_large)(struct exchange *exchange);
 	/* There is no memory for the body for now. */
 	void (*too_many)(struct exchange *exchange);
+	/* It has been answered, or its connection is gone. NULL: nothing. */
+	void (*completed)(struct exchange *exchange);
 };
 
 struct http {

@@ -66,6 +66,7 @@ static void take_next(struct exchange *exchange, struct task *task)
 	task->next = exchange;
 	task_record_ask(task, exchange->connection->fd);
 	exchange_wait(exchange);
+	task_record_unsettle(task, false);
 	if (task->state == TASK_STARTING || task->state == TASK_TIDYING)
 		task_is_ready(task);
 }
@@ -248,13 +249,41 @@ static void too_many(struct exchange *exchange)
 		    "there is no memory for the answer: send it again");
 }
 
+/*
+ * The next coordinator gets no connection in the middle of a request or of an answer, but that on
+ * which there is nothing but a request for an event.
+ */
+
+static void begin(struct exchange *exchange)
+{
+	struct task *task = task_of(exchange);
+
+	if (task)
+		task_record_unsettle(task, true);
+}
+
+static void completed(struct exchange *exchange)
+{
+	struct task *task = task_of(exchange);
+
+	if (task)
+		task_record_unsettle(task, false);
+}
+
+static void asked_ended(struct asked *asked)
+{
+	task_record_unsettle(container_of(asked, struct task, asked), false);
+}
+
 static const struct http_service service = {
 	.body_max = PAYLOAD_MAX,
 	.connections_max = 16,
 	.admit = admit,
+	.begin = begin,
 	.request = request,
 	.too_large = too_large,
 	.too_many = too_many,
+	.completed = completed,
 };
 
 int runtime_api_open(struct task *task, unsigned int *port, struct error *err)
@@ -283,7 +312,7 @@ int runtime_api_take_over(struct task *task, int fd, int connection, bool asks, 
 		return -1;
 	}
 	if (connection >= 0 && asks)
-		return asked_open(&task->asked, task_loop(task), connection, err);
+		return asked_open(&task->asked, task_loop(task), connection, asked_ended, err);
 	if (connection >= 0)
 		listener_adopt(&task->endpoint, connection);
 	return 0;

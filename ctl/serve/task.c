@@ -288,12 +288,10 @@ void task_give(struct task *task, struct request *request)
 	task->printed = task->tail_len = 0;
 	task_print(task, "START RequestId: %s Version: $LATEST\n", request->id);
 	task_enter(task, TASK_BUSY, pool->function.timeout * NS_PER_S);
-	if (task->channel.watch.fd >= 0) {
+	if (task->channel.watch.fd >= 0)
 		channel_send(task);
-		return;
-	}
-	runtime_api_send(task);
-	task_record_unsettle(task, false);
+	else
+		runtime_api_send(task);
 }
 
 /* The clock is the same, and so is its deadline. What it said while nobody listened counts first. */
