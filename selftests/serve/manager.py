@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """A systemd of the test's own, for its own units only. It needs mounts of the test's own."""
+import contextlib
 import os
 import shutil
 import signal
@@ -87,6 +88,16 @@ class Manager:
     def close(self):
         self.process.send_signal(signal.SIGRTMIN + 24)
         self.process.wait(stage.PATIENCE)
+        stage.wait_for("its services have ended", self.is_empty)
         for path in self.cgroups:
             for directory, _, _ in os.walk(path, topdown=False):
                 os.rmdir(directory)
+
+    def is_empty(self):
+        """It does not wait for them itself, nor for what has left its cgroup in one hierarchy only."""
+        pids = {int(pid) for path in self.cgroups for directory, _, _ in os.walk(path)
+                for pid in open(f"{directory}/cgroup.procs").read().split()}
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return not pids
