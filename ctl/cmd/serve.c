@@ -139,7 +139,8 @@ const struct command cmd_serve = {
 		"[--hops N] [--forwards N] [--load PERCENT]",
 	.summary = "Take requests and have tasks of functions answer them",
 	.help = "Serves the Lambda Invoke API to clients of this hub and, with --listen, to devices, and the Runtime API to tasks. "
-		"Runs in the foreground; SIGTERM has it answer what it has and end. See coppice-serve(8).",
+		"Runs in the foreground; SIGTERM has it answer what it has and end, SIGUSR1 leave its tasks to the next one. "
+		"See coppice-serve(8).",
 	.options = options,
 	.needs_backend = true,
 	.run = run,

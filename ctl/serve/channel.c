@@ -11,7 +11,7 @@
 
 #include "coordinator.h"
 #include "lib/cleanup.h"
-#include "task.h"
+#include "task_record.h"
 
 #define PIECE	65536
 
@@ -40,6 +40,15 @@ static void set_events(struct task *task)
 		    EPOLLIN | (channel->sent < channel->total ? EPOLLOUT : 0));
 }
 
+/* Half a message can't be gone on with by the next coordinator. */
+static void settle(struct task *task)
+{
+	const struct channel *channel = &task->channel;
+
+	task_record_unsettle(task, channel->sent < channel->total || channel->line_len ||
+			     channel->in_body);
+}
+
 static void send_more(struct task *task)
 {
 	struct channel *channel = &task->channel;
@@ -60,6 +69,7 @@ static void send_more(struct task *task)
 	}
 	if (channel->plain && channel->total && channel->sent == channel->total)
 		shutdown(channel->watch.fd, SHUT_WR);
+	settle(task);
 	set_events(task);
 }
 
@@ -270,9 +280,12 @@ bool channel_receive(struct task *task)
 	ssize_t len;
 
 	while (task->state != TASK_ENDING) {
+		task_record_unsettle(task, true);
 		len = recv(task->channel.watch.fd, data, sizeof(data), MSG_DONTWAIT);
-		if (len <= 0)
+		if (len <= 0) {
+			settle(task);
 			return len < 0 && (errno == EAGAIN || errno == EINTR);
+		}
 		take(task, data, len);
 	}
 	return true;

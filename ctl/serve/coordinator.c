@@ -21,6 +21,7 @@
 #include "log.h"
 #include "systemd.h"
 #include "task.h"
+#include "task_survivors.h"
 #include "waiting.h"
 
 #define TICK_NS		NS_PER_S
@@ -133,16 +134,17 @@ static int listen_secure(struct coordinator *coordinator, const char *text, stru
 static int listen_all(struct coordinator *coordinator, struct error *err)
 {
 	const struct settings *settings = &coordinator->settings;
-	unsigned int nr, i;
-	int first;
+	unsigned int before, i;
+	const char *name;
+	int fd;
 
 	if (settings->listen && listen_secure(coordinator, settings->listen, err))
 		return -1;
-	nr = systemd_listen_fds(&first);
-	for (i = 0; i < nr; i++)
-		if (listen_on(coordinator, &coordinator->http, first + i, err))
+	before = coordinator->nr_listeners;
+	for (i = 0; (fd = systemd_fd(i, &name)) >= 0; i++)
+		if (!shelf_has_name(name) && listen_on(coordinator, &coordinator->http, fd, err))
 			return -1;
-	if (nr)
+	if (coordinator->nr_listeners > before)
 		return 0;
 	if (settings->socket && listen_unix(coordinator, settings->socket, err))
 		return -1;
@@ -192,18 +194,20 @@ static bool has_tasks(const struct coordinator *coordinator)
 	return false;
 }
 
-static bool is_answering(const struct coordinator *coordinator)
+static bool is_answering(const struct coordinator *coordinator, const struct http_service *service)
 {
-	return http_is_answering(&coordinator->http) ||
-	       (coordinator->settings.listen && http_is_answering(&coordinator->secure));
+	return http_is_answering(&coordinator->http, service) ||
+	       (coordinator->settings.listen && http_is_answering(&coordinator->secure, service));
 }
 
-/* Answers that are being sent count, too. */
+/* Answers that are being sent count, too. What tasks ask for is the next coordinator's, as they are. */
 static bool is_done(const struct coordinator *coordinator)
 {
+	if (coordinator->leaving)
+		return coordinator->loop.ended || !is_answering(coordinator, &invoke_service);
 	return coordinator->draining && !has_tasks(coordinator) &&
 	       TAILQ_EMPTY(&coordinator->waiting) &&
-	       (coordinator->loop.ended || !is_answering(coordinator));
+	       (coordinator->loop.ended || !is_answering(coordinator, NULL));
 }
 
 static int run(struct coordinator *coordinator, struct error *err)
@@ -218,7 +222,7 @@ static int run(struct coordinator *coordinator, struct error *err)
  * The end.
  */
 
-/* Requests that are here are answered, and tasks end once they have nothing to do. */
+/* Requests that are here are answered. Tasks end once they have nothing to do, or go on. */
 static void on_signal(struct watch *watch, uint32_t events)
 {
 	struct ending *ending = container_of(watch, struct ending, signals);
@@ -229,7 +233,8 @@ static void on_signal(struct watch *watch, uint32_t events)
 	(void)events;
 	if (read(watch->fd, &info, sizeof(info)) != sizeof(info))
 		return;
-	log_event(LOG_NOTICE, "draining", NULL);
+	coordinator->leaving = info.ssi_signo == SIGUSR1 && coordinator->shelf.fd >= 0;
+	log_event(LOG_NOTICE, coordinator->leaving ? "leaving" : "draining", NULL);
 	systemd_notify("STOPPING=1");
 	for (i = 0; i < coordinator->nr_listeners; i++)
 		loop_unwatch(&coordinator->loop, &coordinator->listeners[i].watch);
@@ -237,7 +242,8 @@ static void on_signal(struct watch *watch, uint32_t events)
 	loop_at(&coordinator->loop, &ending->limit,
 		coordinator->draining ? loop_now() : loop_now() + DRAIN_NS);
 	coordinator->draining = true;
-	pool_end_all(coordinator);
+	if (!coordinator->leaving)
+		pool_end_all(coordinator);
 }
 
 static void on_limit(struct timer *timer)
@@ -248,6 +254,8 @@ static void on_limit(struct timer *timer)
 
 	ending->coordinator->loop.ended = true;
 	waiting_end_all(ending->coordinator, "the coordinator is ending");
+	if (ending->coordinator->leaving)
+		return;
 	TAILQ_FOREACH(pool, &ending->coordinator->pools, link)
 		TAILQ_FOREACH(task, &pool->tasks, link)
 			if (task->state != TASK_ENDING)
@@ -263,6 +271,7 @@ static int watch_signals(struct ending *ending, struct error *err)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
@@ -270,7 +279,7 @@ static int watch_signals(struct ending *ending, struct error *err)
 	return loop_watch(&ending->coordinator->loop, &ending->signals, fd, EPOLLIN, err);
 }
 
-/* A connection each, and five descriptors a task. */
+/* A connection each, and six descriptors a task. */
 static void raise_limits(void)
 {
 	struct rlimit limit;
@@ -298,6 +307,57 @@ static int take_lock(struct error *err)
 	return -1;
 }
 
+/*
+ * The shelf.
+ */
+
+/* Nobody has come for the tasks. If somebody comes now, they are theirs. */
+static bool end_abandoned(void)
+{
+	struct error err;
+	autoclose int lock = take_lock(&err);
+
+	if (lock < 0)
+		return false;
+	task_remove_strays(NULL);
+	return true;
+}
+
+static void close_found(const char *name, int fd, void *data)
+{
+	(void)name;
+	(void)data;
+	close(fd);
+}
+
+static void watch_lease(struct coordinator *coordinator);
+
+/* Who held it was killed: another one has to. */
+static void on_lease(struct watch *watch, uint32_t events)
+{
+	struct coordinator *coordinator = container_of(watch, struct coordinator, lease);
+
+	(void)events;
+	log_event(LOG_WARNING, "shelf-lost", NULL);
+	loop_unwatch(&coordinator->loop, watch);
+	coordinator->shelf.lease = -1;
+	shelf_close(&coordinator->shelf);
+	shelf_open(&coordinator->shelf, coordinator->settings.idle_s, end_abandoned, close_found, NULL);
+	watch_lease(coordinator);
+	ended_put(&coordinator->queue.ended, &coordinator->shelf);
+	pool_put_all(coordinator);
+}
+
+static void watch_lease(struct coordinator *coordinator)
+{
+	struct error err;
+
+	coordinator->lease = (struct watch) { .fd = -1, .ready = on_lease };
+	if (coordinator->shelf.lease >= 0 &&
+	    loop_watch(&coordinator->loop, &coordinator->lease, coordinator->shelf.lease, EPOLLIN, &err))
+		log_event(LOG_WARNING, "shelf-unwatched", "reason", err.text, NULL);
+}
+
 static int open_secure(struct coordinator *coordinator, struct error *err)
 {
 	const struct settings *settings = &coordinator->settings;
@@ -312,13 +372,20 @@ static int open_secure(struct coordinator *coordinator, struct error *err)
 
 static int open_all(struct coordinator *coordinator, struct ending *ending, struct error *err)
 {
+	struct survivors survivors = { TAILQ_HEAD_INITIALIZER(survivors.list), -1 };
+
 	raise_limits();
+	shelf_open(&coordinator->shelf, coordinator->settings.idle_s, end_abandoned, survivors_add,
+		   &survivors);
 	if (loop_open(&coordinator->loop, err) ||
 	    http_open(&coordinator->http, &coordinator->loop, HELD_MAX, NULL, err) ||
 	    open_secure(coordinator, err) ||
 	    watch_signals(ending, err) || queue_open(&coordinator->queue, coordinator, err))
 		return -1;
-	task_remove_strays();
+	watch_lease(coordinator);
+	queue_forget_ended(&coordinator->queue, survivors.ended);
+	survivors_keep(coordinator, &survivors);
+	task_remove_strays(coordinator);
 	if (listen_all(coordinator, err))
 		return -1;
 	coordinator->tick.fire = on_tick;
@@ -348,13 +415,18 @@ int coordinator_run(const struct backend *backend, const struct settings *settin
 	systemd_notify("READY=1");
 	ret = run(&coordinator, err);
 	queue_close(&coordinator.queue);
-	http_close(&coordinator.http);
+	/* Tasks' connections are not to be closed. */
+	if (!coordinator.leaving)
+		http_close(&coordinator.http);
 	if (settings->listen)
 		http_close(&coordinator.secure);
 	forwarder_close(&coordinator.forwarder);
 	tls_close(&coordinator.tls);
 	admission_close(&coordinator.admission);
 	pool_free_all(&coordinator);
+	loop_unwatch(&coordinator.loop, &coordinator.lease);
+	coordinator.shelf.lease = -1;
+	shelf_close(&coordinator.shelf);
 	loop_close(&coordinator.loop);
 	return ret;
 }

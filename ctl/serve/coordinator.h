@@ -11,6 +11,7 @@
  *	waiting		requests of all functions that wait for a task, in order
  *	forward, curl	requests that go to another hub or to the cloud
  *	task		one process that handles events one after the other
+ *	shelf, task_record, ended	what outlives the coordinator, so that its tasks do
  *	queue		asynchronous requests on disk
  */
 #ifndef COPPICE_COORDINATOR_H
@@ -24,6 +25,7 @@
 #include "pool.h"
 #include "queue.h"
 #include "request.h"
+#include "shelf.h"
 
 #define COORDINATOR_LISTENERS	8
 
@@ -55,11 +57,14 @@ struct coordinator {
 	TAILQ_HEAD(pools, pool) pools;
 	TAILQ_HEAD(waiting, request) waiting;	/* by priority, then age */
 	struct queue queue;
+	struct shelf shelf;
+	struct watch lease;	/* of who holds it, if that is ours */
 	struct timer tick;	/* for what nothing tells of */
 	uint64_t tasks;		/* started ever */
 	struct timespec functions_stamp;	/* of their directory, as it was read */
 	uint64_t functions_read, room_made;
-	bool draining;
+	bool draining;		/* nothing new is taken */
+	bool leaving;		/* and the tasks are the next coordinator's */
 	bool changed;		/* a request may be given to a task, or a task be started */
 };
 

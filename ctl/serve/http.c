@@ -289,6 +289,8 @@ static void on_completed(void *data, struct MHD_Connection *mhd, void **slot,
 	exchange->connection->since = loop_now();
 	if (exchange->gone)
 		exchange->gone(exchange);
+	if (exchange->connection->listener && service_of(exchange)->completed)
+		service_of(exchange)->completed(exchange);
 	if (exchange->response)
 		MHD_destroy_response(exchange->response);
 	body_free(exchange);
@@ -358,6 +360,15 @@ static void sweep(struct timer *timer)
 	loop_at(http->loop, timer, now + SWEEP_NS);
 }
 
+static void add_connection(struct listener *listener, int fd, const struct sockaddr_storage *address,
+			   socklen_t len)
+{
+	listener->http->accepting = listener;
+	/* Closes it if it can't be added. */
+	(void)!MHD_add_connection(listener->http->daemon, fd, (const struct sockaddr *)address, len);
+	listener->http->accepting = NULL;
+}
+
 static void on_accept(struct watch *watch, uint32_t events)
 {
 	struct listener *listener = container_of(watch, struct listener, watch);
@@ -378,10 +389,7 @@ static void on_accept(struct watch *watch, uint32_t events)
 		close(fd);
 		return;
 	}
-	http->accepting = listener;
-	/* Closes it if it can't be added. */
-	(void)!MHD_add_connection(http->daemon, fd, (struct sockaddr *)&address, len);
-	http->accepting = NULL;
+	add_connection(listener, fd, &address, len);
 }
 
 int listener_open(struct listener *listener, struct http *http, int fd,
@@ -395,6 +403,17 @@ int listener_open(struct listener *listener, struct http *http, int fd,
 		return 0;
 	close(fd);
 	return -1;
+}
+
+void listener_adopt(struct listener *listener, int fd)
+{
+	struct sockaddr_storage address;
+	socklen_t len = sizeof(address);
+
+	if (getpeername(fd, (struct sockaddr *)&address, &len))
+		close(fd);
+	else
+		add_connection(listener, fd, &address, len);
 }
 
 void listener_close(struct listener *listener)
@@ -425,12 +444,13 @@ static void on_ready(struct watch *watch, uint32_t events)
 	(void)!MHD_run(http->daemon);
 }
 
-bool http_is_answering(const struct http *http)
+bool http_is_answering(const struct http *http, const struct http_service *service)
 {
 	const struct connection *connection;
 
 	TAILQ_FOREACH(connection, &http->connections, link)
-		if (connection->busy)
+		if (connection->busy && (!service || (connection->listener &&
+						      connection->listener->service == service)))
 			return true;
 	return false;
 }

@@ -27,6 +27,8 @@ struct http_service {
 	void (*too_large)(struct exchange *exchange);
 	/* There is no memory for the body for now. */
 	void (*too_many)(struct exchange *exchange);
+	/* It has been answered, or its connection is gone. NULL: nothing. */
+	void (*completed)(struct exchange *exchange);
 };
 
 struct http {
@@ -78,14 +80,16 @@ int __must_check http_open(struct http *http, struct loop *loop, size_t held_max
 			   const struct tls *tls, struct error *err);
 /* Ends all connections; exchanges are told that they are gone. */
 void http_close(struct http *http);
-/* Is there a request that has come whole and has not all of its answer? */
-bool http_is_answering(const struct http *http);
+/* Is there a request to @service (NULL: any) that has come whole and has not all of its answer? */
+bool http_is_answering(const struct http *http, const struct http_service *service);
 /* What is to be done before waiting; how long that may be at most, or -1. */
 int http_run(struct http *http);
 
 /* Takes over the listening socket @fd. */
 int __must_check listener_open(struct listener *listener, struct http *http, int fd,
 			       const struct http_service *service, void *data, struct error *err);
+/* Takes over a connection to it that an earlier process had accepted. */
+void listener_adopt(struct listener *listener, int fd);
 /* Ends its connections. */
 void listener_close(struct listener *listener);
 

@@ -11,7 +11,7 @@
 #include "lib/name.h"
 #include "log.h"
 #include "memory.h"
-#include "task.h"
+#include "task_record.h"
 
 #define ROOM_NS		(200 * NS_PER_MS)
 #define LOOK_NS		(60 * NS_PER_S)	/* at manifests of functions that have no pool yet */
@@ -209,6 +209,16 @@ void pool_fill_all(struct coordinator *coordinator)
 			log_event(LOG_ERR, "start-failed", "function", pool->function.name,
 				  "reason", err.text, NULL);
 	}
+}
+
+void pool_put_all(struct coordinator *coordinator)
+{
+	struct pool *pool;
+	struct task *task;
+
+	TAILQ_FOREACH(pool, &coordinator->pools, link)
+		TAILQ_FOREACH(task, &pool->tasks, link)
+			task_record_put(task);
 }
 
 void pool_end_all(struct coordinator *coordinator)

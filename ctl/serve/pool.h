@@ -45,6 +45,8 @@ void pool_refresh_all(struct coordinator *coordinator);
 void pool_fill_all(struct coordinator *coordinator);
 /* End an idle task if the hub has less memory than it is to keep. */
 void pool_make_room(struct coordinator *coordinator);
+/* Put all tasks on the shelf, which is a new one. */
+void pool_put_all(struct coordinator *coordinator);
 /* End all tasks. */
 void pool_end_all(struct coordinator *coordinator);
 /* Free them, once they have no tasks. */

@@ -122,9 +122,9 @@ static void recount(struct queue *queue)
 
 static void begin(struct queue *queue)
 {
-	if (!queue->open_transaction)
-		queue->open_transaction = tell(queue, "BEGIN IMMEDIATE", "");
-	loop_cancel(&queue->coordinator->loop, &queue->flush);
+	if (queue->open_transaction)
+		return;
+	queue->open_transaction = tell(queue, "BEGIN IMMEDIATE", "");
 	loop_at(&queue->coordinator->loop, &queue->flush, loop_now() + FLUSH_NS);
 }
 
@@ -137,6 +137,7 @@ static void commit(struct queue *queue)
 	if (queue->open_transaction && !done)
 		(void)tell(queue, "ROLLBACK", "");
 	queue->open_transaction = false;
+	ended_clear(&queue->ended);
 	loop_cancel(&queue->coordinator->loop, &queue->flush);
 	while ((addition = TAILQ_FIRST(&queue->additions))) {
 		TAILQ_REMOVE(&queue->additions, addition, link);
@@ -231,15 +232,17 @@ static void settle(struct loaded *loaded, const struct outcome *outcome)
 	unsigned int wait = queue->coordinator->settings.retry_s;
 
 	loaded->tries += was_begun(outcome);
-	if (outcome->kind == OUTCOME_RESULT)
+	if (outcome->kind == OUTCOME_RESULT) {
+		ended_add(&queue->ended, request->id);
 		forget(queue, request->id, request->len);
-	else if (loaded->tries >= TRIES_MAX ||
-		 (!was_begun(outcome) && time(NULL) - loaded->received > AGE_MAX_S))
+	} else if (loaded->tries >= TRIES_MAX ||
+		 (!was_begun(outcome) && time(NULL) - loaded->received > AGE_MAX_S)) {
 		bury(queue, request->id, request->len, loaded->tries, reason);
-	else if (was_begun(outcome))
+	} else if (was_begun(outcome)) {
 		put_off(queue, request->id, loaded->tries, (int64_t)wait * loaded->tries);
-	else
+	} else {
 		put_off(queue, request->id, loaded->tries, AGAIN_S);
+	}
 }
 
 static void ended(struct request *request, struct outcome *outcome)
@@ -295,8 +298,10 @@ static char *copy_payload(sqlite3_stmt *row, int column, size_t *len)
 	return copy;
 }
 
-/* id, payload, context, trace, tries, received */
-static void load(struct queue *queue, struct pool *pool, sqlite3_stmt *row)
+#define COLUMNS	"id, payload, context, trace, tries, received"
+
+/* NULL if out of memory. */
+static struct request *load(struct queue *queue, struct pool *pool, sqlite3_stmt *row)
 {
 	struct loaded *loaded = calloc(1, sizeof(*loaded));
 	const char *context = (const char *)sqlite3_column_text(row, 2);
@@ -307,7 +312,7 @@ static void load(struct queue *queue, struct pool *pool, sqlite3_stmt *row)
 	request = payload ? request_new(payload, len) : NULL;
 	if (!loaded || !request) {
 		free(loaded);
-		return;
+		return NULL;
 	}
 	snprintf(request->id, sizeof(request->id), "%s", sqlite3_column_text(row, 0));
 	request_set_trace(request, (const char *)sqlite3_column_text(row, 3));
@@ -322,25 +327,42 @@ static void load(struct queue *queue, struct pool *pool, sqlite3_stmt *row)
 	request->ended = ended;
 	TAILQ_INSERT_TAIL(&queue->loaded, loaded, link);
 	pool->nr_stored++;
-	waiting_add(pool, request, true);
+	return request;
+}
+
+struct request *queue_claim(struct queue *queue, struct pool *pool, const char *id)
+{
+	sqlite3_stmt *row = ask(queue, "SELECT " COLUMNS " FROM event WHERE id = ? AND function = ?",
+				"ss", id, pool->function.name);
+	struct request *request = NULL;
+
+	if (row && sqlite3_step(row) == SQLITE_ROW)
+		request = load(queue, pool, row);
+	sqlite3_finalize(row);
+	return request;
 }
 
 /* No more than the function may run at a time. */
 static void load_of(struct queue *queue, struct pool *pool)
 {
-	sqlite3_stmt *rows;
 	const struct http *http = &queue->coordinator->http;
+	struct request *request;
+	sqlite3_stmt *rows;
 
 	/* Memory is for those who wait for an answer first. */
 	if (pool->nr_stored >= pool->function.max || http->held > http->held_max / 2)
 		return;
-	rows = ask(queue, "SELECT id, payload, context, trace, tries, received FROM event"
+	rows = ask(queue, "SELECT " COLUMNS " FROM event"
 		   " WHERE function = ? AND due <= ? ORDER BY due, rowid LIMIT ?", "sii",
 		   pool->function.name, (int64_t)time(NULL),
 		   (int64_t)pool->function.max + pool->nr_stored);
-	while (rows && pool->nr_stored < pool->function.max && sqlite3_step(rows) == SQLITE_ROW)
-		if (!is_loaded(queue, (const char *)sqlite3_column_text(rows, 0)))
-			load(queue, pool, rows);
+	while (rows && pool->nr_stored < pool->function.max && sqlite3_step(rows) == SQLITE_ROW) {
+		if (is_loaded(queue, (const char *)sqlite3_column_text(rows, 0)))
+			continue;
+		request = load(queue, pool, rows);
+		if (request)
+			waiting_add(pool, request, true);
+	}
 	sqlite3_finalize(rows);
 }
 
@@ -407,7 +429,8 @@ void queue_run(struct queue *queue)
 
 int queue_open(struct queue *queue, struct coordinator *coordinator, struct error *err)
 {
-	*queue = (struct queue) { .coordinator = coordinator, .hungry = true, .flush.fire = on_flush };
+	*queue = (struct queue) { .coordinator = coordinator, .hungry = true, .flush.fire = on_flush,
+				 .ended.fd = -1 };
 	TAILQ_INIT(&queue->additions);
 	TAILQ_INIT(&queue->loaded);
 	if (queue_file_open(&queue->db, err))
@@ -417,8 +440,25 @@ int queue_open(struct queue *queue, struct coordinator *coordinator, struct erro
 	return 0;
 }
 
+void queue_forget_ended(struct queue *queue, int fd)
+{
+	uint32_t i;
+
+	ended_open(&queue->ended, fd);
+	if (queue->ended.fd != fd)
+		ended_put(&queue->ended, &queue->coordinator->shelf);
+	if (!queue->ended.page || !queue->ended.page->nr)
+		return;
+	begin(queue);
+	for (i = 0; i < queue->ended.page->nr; i++)
+		(void)tell(queue, "DELETE FROM event WHERE id = ?", "s", queue->ended.page->ids[i]);
+	commit(queue);
+	recount(queue);
+}
+
 void queue_close(struct queue *queue)
 {
 	commit(queue);
+	ended_close(&queue->ended, &queue->coordinator->shelf);
 	sqlite3_close(queue->db);
 }

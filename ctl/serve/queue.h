@@ -8,6 +8,7 @@
 
 #include <sqlite3.h>
 
+#include "ended.h"
 #include "request.h"
 
 struct coordinator;
@@ -20,6 +21,7 @@ struct queue {
 	uint64_t stored, dead, bytes;
 	uint64_t version;	/* of the file, but for our changes */
 	struct timer flush;
+	struct ended ended;
 	TAILQ_HEAD(addition_list, addition) additions;	/* of this transaction */
 	TAILQ_HEAD(loaded_list, loaded) loaded;	/* handed out, and not ended */
 };
@@ -32,8 +34,13 @@ int __must_check queue_open(struct queue *queue, struct coordinator *coordinator
 /* What is handed out stays on disk. */
 void queue_close(struct queue *queue);
 
+/* Those that ended before an earlier coordinator was killed do not run again; @fd: its word of them, or -1. */
+void queue_forget_ended(struct queue *queue, int fd);
+
 bool queue_is_full(const struct queue *queue);
 void queue_add(struct queue *queue, struct request *request, queue_fn done);
+/* That which an earlier coordinator has handed out and a task still has; NULL: it is none of these. */
+struct request *queue_claim(struct queue *queue, struct pool *pool, const char *id);
 /* Now and then: others may have changed it, and times have come. */
 void queue_look(struct queue *queue);
 /* What is to be done before the loop waits: to disk with what was added, and out with what is due. */

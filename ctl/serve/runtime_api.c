@@ -12,9 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/cleanup.h"
 #include "peer.h"
 #include "reply.h"
 #include "task_parts.h"
+#include "task_record.h"
 
 #define PREFIX	"/2018-06-01/runtime/"
 
@@ -41,8 +43,10 @@ static void next_gone(struct exchange *exchange)
 {
 	struct task *task = exchange->data;
 
-	if (task->next == exchange)
-		task->next = NULL;
+	if (task->next != exchange)
+		return;
+	task->next = NULL;
+	task_record_ask(task, -1);
 }
 
 /* One that asks again instead of answering has lost its event. */
@@ -56,49 +60,96 @@ static void take_next(struct exchange *exchange, struct task *task)
 	if (task->next)
 		reply_error(task->next, MHD_HTTP_GONE, "InvalidStateTransition",
 			    "there is a later request for an event");
+	asked_close(&task->asked);
 	exchange->data = task;
 	exchange->gone = next_gone;
 	task->next = exchange;
+	task_record_ask(task, exchange->connection->fd);
 	exchange_wait(exchange);
+	task_record_unsettle(task, false);
 	if (task->state == TASK_STARTING || task->state == TASK_TIDYING)
 		task_is_ready(task);
 }
 
 bool runtime_api_waits(struct task *task)
 {
-	char byte;
-
-	if (!task->next)
-		return false;
 	/* The library does not look at a connection that waits. */
-	return recv(task->next->connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
-	       errno == EAGAIN;
+	return task->next ? connection_waits(task->next->connection->fd) : asked_waits(&task->asked);
 }
 
-void runtime_api_send(struct task *task)
+static void each_header(const struct task *task, void (*add)(void *to, const char *name, const char *value),
+			void *to)
 {
 	const struct request *request = task->request;
 	const struct function *function = &task->pool->function;
-	struct exchange *exchange = task->next;
-	char deadline[32], arn[160], *body = malloc(request->len + 1);
+	char deadline[32], arn[160];
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	snprintf(deadline, sizeof(deadline), "%lld",
 		 (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000 + function->timeout * 1000LL);
 	snprintf(arn, sizeof(arn), "arn:aws:lambda:local:000000000000:function:%s", function->name);
+	add(to, "Lambda-Runtime-Aws-Request-Id", request->id);
+	add(to, "Lambda-Runtime-Deadline-Ms", deadline);
+	add(to, "Lambda-Runtime-Invoked-Function-Arn", arn);
+	add(to, "Lambda-Runtime-Trace-Id", request->trace);
+	if (request->context)
+		add(to, "Lambda-Runtime-Client-Context", request->context);
+}
+
+static void add_to_exchange(void *to, const char *name, const char *value)
+{
+	exchange_add(to, name, value);
+}
+
+static void send_to_exchange(struct task *task)
+{
+	const struct request *request = task->request;
+	struct exchange *exchange = task->next;
+	char *body = malloc(request->len + 1);
+
 	if (body)
 		memcpy(body, request->payload, request->len);
 	task->next = NULL;
 	exchange_answer(exchange, body ? MHD_HTTP_OK : MHD_HTTP_INTERNAL_SERVER_ERROR,
 			"application/json", body, body ? request->len : 0);
-	exchange_add(exchange, "Lambda-Runtime-Aws-Request-Id", request->id);
-	exchange_add(exchange, "Lambda-Runtime-Deadline-Ms", deadline);
-	exchange_add(exchange, "Lambda-Runtime-Invoked-Function-Arn", arn);
-	exchange_add(exchange, "Lambda-Runtime-Trace-Id", request->trace);
-	if (request->context)
-		exchange_add(exchange, "Lambda-Runtime-Client-Context", request->context);
+	each_header(task, add_to_exchange, exchange);
 	exchange_send(exchange);
+}
+
+static void add_to_text(void *to, const char *name, const char *value)
+{
+	fprintf(to, "%s: %s\r\n", name, value);
+}
+
+static void send_by_hand(struct task *task)
+{
+	const struct request *request = task->request;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *to = open_memstream(&text, &len);
+
+	if (to) {
+		fprintf(to, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: application/json\r\n"
+			"Content-Length: %zu\r\n", request->len);
+		each_header(task, add_to_text, to);
+		fputs("\r\n", to);
+		fwrite(request->payload, 1, request->len, to);
+		if (fclose(to)) {
+			free(text);
+			text = NULL;
+		}
+	}
+	asked_answer(&task->asked, text, len);
+}
+
+void runtime_api_send(struct task *task)
+{
+	task_record_ask(task, -1);
+	if (task->next)
+		send_to_exchange(task);
+	else
+		send_by_hand(task);
 }
 
 /*
@@ -198,13 +249,41 @@ static void too_many(struct exchange *exchange)
 		    "there is no memory for the answer: send it again");
 }
 
+/*
+ * The next coordinator gets no connection in the middle of a request or of an answer, but that on
+ * which there is nothing but a request for an event.
+ */
+
+static void begin(struct exchange *exchange)
+{
+	struct task *task = task_of(exchange);
+
+	if (task)
+		task_record_unsettle(task, true);
+}
+
+static void completed(struct exchange *exchange)
+{
+	struct task *task = task_of(exchange);
+
+	if (task)
+		task_record_unsettle(task, false);
+}
+
+static void asked_ended(struct asked *asked)
+{
+	task_record_unsettle(container_of(asked, struct task, asked), false);
+}
+
 static const struct http_service service = {
 	.body_max = PAYLOAD_MAX,
 	.connections_max = 16,
 	.admit = admit,
+	.begin = begin,
 	.request = request,
 	.too_large = too_large,
 	.too_many = too_many,
+	.completed = completed,
 };
 
 int runtime_api_open(struct task *task, unsigned int *port, struct error *err)
@@ -223,7 +302,20 @@ int runtime_api_open(struct task *task, unsigned int *port, struct error *err)
 		return -1;
 	}
 	*port = ntohs(in.sin_port);
-	return listener_open(&task->endpoint, &task->pool->coordinator->http, fd, &service, task, err);
+	return runtime_api_take_over(task, fd, -1, false, err);
+}
+
+int runtime_api_take_over(struct task *task, int fd, int connection, bool asks, struct error *err)
+{
+	if (listener_open(&task->endpoint, &task->pool->coordinator->http, fd, &service, task, err)) {
+		cleanup_close(&connection);
+		return -1;
+	}
+	if (connection >= 0 && asks)
+		return asked_open(&task->asked, task_loop(task), connection, asked_ended, err);
+	if (connection >= 0)
+		listener_adopt(&task->endpoint, connection);
+	return 0;
 }
 
 void runtime_api_close(struct task *task)
@@ -231,6 +323,7 @@ void runtime_api_close(struct task *task)
 	struct exchange *next = task->next;
 
 	task->next = NULL;
+	asked_close(&task->asked);
 	listener_close(&task->endpoint);
 	if (next)
 		reply_status(next, MHD_HTTP_GONE);

@@ -18,6 +18,7 @@
 
 #include "log.h"
 #include "task_parts.h"
+#include "task_record.h"
 #include "waiting.h"
 
 #define TIDY_NS		(10 * NS_PER_S)	/* to be ready for the next event */
@@ -46,6 +47,7 @@ void task_enter(struct task *task, enum task_state state, uint64_t limit_ns)
 	loop_cancel(task_loop(task), &task->timer);
 	if (limit_ns)
 		loop_at(task_loop(task), &task->timer, task->since + limit_ns);
+	task_record_note(task);
 }
 
 /*
@@ -56,6 +58,7 @@ static void release(struct task *task)
 {
 	struct loop *loop = task_loop(task);
 
+	task_record_end(task);
 	channel_close(&task->channel, loop);
 	runtime_api_close(task);
 	task_output_close(task);
@@ -82,6 +85,9 @@ static void end_request(struct task *task, struct outcome *outcome)
 {
 	struct request *request = task->request;
 
+	/* Its answer is not to be waited for again. */
+	if (task->record)
+		task->record->state = TASK_TIDYING;
 	task->request = NULL;
 	outcome->log = task->tail;
 	outcome->log_len = task->tail_len;
@@ -121,6 +127,9 @@ static void crash(struct task *task)
 	if (task->killed_for)
 		outcome_error(&outcome, "Runtime.ExitError", "RequestId: %s Error: Runtime was ended: %s",
 			      id, task->killed_for);
+	else if (task->status < 0)
+		outcome_error(&outcome, "Runtime.ExitError", "RequestId: %s Error: Runtime exited without providing a reason",
+			      id);
 	else if (WIFSIGNALED(task->status))
 		outcome_error(&outcome, "Runtime.ExitError", "RequestId: %s Error: Runtime exited with error: signal: %s",
 			      id, sigdescr_np(WTERMSIG(task->status)));
@@ -160,21 +169,41 @@ void task_misbehaved(struct task *task, const char *what)
 	task_end(task, what);
 }
 
+static void say_end(const struct task *task, struct error *err)
+{
+	char how[32] = "";
+
+	if (task->status >= 0)
+		snprintf(how, sizeof(how), " with %s %d", WIFSIGNALED(task->status) ? "signal" : "status",
+			 WIFSIGNALED(task->status) ? WTERMSIG(task->status) : WEXITSTATUS(task->status));
+	error_set(err, 0, "the function's task ended%s before it asked for an event: see "
+		  FUNCTION_LOG_DIRECTORY "/%s.log", how, task->pool->function.name);
+}
+
 /* It ended before it could take an event. Whoever waits has waited for it. */
 static void start_failed(struct task *task)
 {
 	struct error err;
 
 	if (!report_failed(&task->report, &err))
-		error_set(&err, 0, "the function's task ended with %s %d before it asked for an event: see "
-			  FUNCTION_LOG_DIRECTORY "/%s.log",
-			  WIFSIGNALED(task->status) ? "signal" : "status",
-			  WIFSIGNALED(task->status) ? WTERMSIG(task->status) : WEXITSTATUS(task->status),
-			  task->pool->function.name);
+		say_end(task, &err);
 	log_event(LOG_ERR, "start-failed", "function", task->pool->function.name, "reason",
 		  err.text, NULL);
 	task->pool->last_event = 0;
 	waiting_fail(task->pool, err.text);
+}
+
+/* False if it has not ended. The child of an earlier coordinator is reaped by others, who learn how it ended. */
+static bool reap(struct task *task)
+{
+	siginfo_t info = {};
+
+	if (waitid(P_PIDFD, task->exit.fd, &info, WEXITED | WNOHANG)) {
+		task->status = -1;
+		return errno == ECHILD;
+	}
+	task->status = info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0) : info.si_status;
+	return info.si_pid;
 }
 
 static void on_exit_(struct watch *watch, uint32_t events)
@@ -182,7 +211,7 @@ static void on_exit_(struct watch *watch, uint32_t events)
 	struct task *task = container_of(watch, struct task, exit);
 
 	(void)events;
-	if (waitpid(task->pid, &task->status, WNOHANG) != task->pid)
+	if (!reap(task))
 		return;
 	loop_change(task_loop(task), watch, 0);
 	if (task->state != TASK_ENDING) {
@@ -252,6 +281,7 @@ void task_give(struct task *task, struct request *request)
 
 	pool->invocations++;
 	pool->last_event = loop_now();
+	task_record_unsettle(task, true);
 	task->request = request;
 	task->events++;
 	request->begun = loop_now();
@@ -262,6 +292,35 @@ void task_give(struct task *task, struct request *request)
 		channel_send(task);
 	else
 		runtime_api_send(task);
+}
+
+/* The clock is the same, and so is its deadline. What it said while nobody listened counts first. */
+static void resume_busy(struct task *task)
+{
+	uint64_t deadline = task->request->begun + task->pool->function.timeout * NS_PER_S;
+	uint64_t now = loop_now();
+
+	task_enter(task, TASK_BUSY, deadline > now ? deadline - now : 1);
+	if (task->channel.watch.fd >= 0)
+		(void)channel_receive(task);
+}
+
+void task_resume(struct task *task, enum task_state state)
+{
+	uint64_t since = task->since;
+
+	if (state == TASK_BUSY) {
+		resume_busy(task);
+	} else if (state == TASK_STARTING) {
+		task_enter(task, TASK_STARTING, TASK_START_NS);
+	} else if (state == TASK_TIDYING || (task->channel.watch.fd < 0 && !runtime_api_waits(task))) {
+		/* If it had asked, that has gone: it has to ask again. */
+		task_enter(task, TASK_TIDYING, TIDY_NS);
+	} else {
+		task_enter(task, TASK_IDLE, 0);
+		task->since = since;
+		task_record_note(task);
+	}
 }
 
 void task_answered(struct task *task, enum outcome_kind kind, char *body, size_t len)
@@ -286,7 +345,7 @@ void task_is_ready(struct task *task)
 		pool->cold_starts++;
 	else if (pool->function.reuse == FUNCTION_RESET)
 		pool->resets++;
-	if (task->outdated || (pool->coordinator->draining && !pool->nr_waiting)) {
+	if (task->outdated || (pool->coordinator->draining && !pool->coordinator->leaving && !pool->nr_waiting)) {
 		task_end(task, "it is not wanted any more");
 		return;
 	}
@@ -305,8 +364,8 @@ void task_is_ready(struct task *task)
 void task_init(struct task *task, struct pool *pool)
 {
 	*task = (struct task) {
-		.pool = pool, .state = TASK_ENDING, .pid = -1, .report.fd = -1,
+		.pool = pool, .state = TASK_ENDING, .pid = -1, .report.fd = -1, .record_fd = -1,
 		.exit = { .fd = -1, .ready = on_exit_ }, .output.fd = -1,
-		.channel.watch.fd = -1, .timer.fire = on_timer,
+		.channel.watch.fd = -1, .asked.watch.fd = -1, .timer.fire = on_timer,
 	};
 }

@@ -3,11 +3,13 @@
 #ifndef COPPICE_TASK_H
 #define COPPICE_TASK_H
 
+#include "asked.h"
 #include "channel.h"
 #include "http.h"
 #include "lib/spawn.h"
 #include "pool.h"
 
+#define TASK_CGROUP_SIZE	512
 #define TASK_TAIL	4096	/* of what it printed, as the cloud has it */
 
 enum task_state {
@@ -18,12 +20,15 @@ enum task_state {
 	TASK_ENDING,		/* killed, or being removed */
 };
 
+struct task_record;
+
 struct task {
 	struct pool *pool;
 	enum task_state state;
 	pid_t pid;
 	uint64_t since;		/* that it is in this state */
-	char cgroup[512];
+	uint64_t number;	/* in the name of its cgroup */
+	char cgroup[TASK_CGROUP_SIZE];
 	bool outdated;		/* to be ended after this event */
 	bool exited;
 	unsigned int events;	/* that it was given */
@@ -31,11 +36,15 @@ struct task {
 	const char *killed_for;	/* reason, or NULL */
 	struct request *request;
 	struct report report;
+	struct task_record *record;	/* for the next coordinator, or NULL */
+	int record_fd;
 	struct watch exit;	/* of the process: a pidfd */
 	struct watch output;	/* what it prints: a pipe */
 	struct channel channel;	/* or */
 	struct listener endpoint;	/* of the Runtime API, where it waits for its */
-	struct exchange *next;	/* event, if it does */
+	struct exchange *next;	/* event, if it does; or since an earlier coordinator: */
+	struct asked asked;
+	uint64_t connection;	/* the inode of that which is on the shelf for it */
 	struct timer timer;	/* a limit of the state */
 	struct timer throttle;	/* of reading its output */
 	uint64_t printed;	/* bytes in this event */
@@ -48,6 +57,8 @@ struct task {
 void task_init(struct task *task, struct pool *pool);
 /* Start one; the pool then has it. */
 int __must_check task_begin(struct pool *pool, struct error *err);
+/* Go on with one of an earlier coordinator, of which the pool has it. */
+void task_resume(struct task *task, enum task_state state);
 /* Is it there still? One whose process no longer waits has time to ask again. */
 bool task_takes_events(struct task *task);
 /* Hand an idle task an event. */
@@ -65,7 +76,7 @@ void task_answered(struct task *task, enum outcome_kind kind, char *body, size_t
 /* What it does is against the protocol. */
 void task_misbehaved(struct task *task, const char *what);
 
-/* Kill what an earlier coordinator has left in functions' groups. */
-void task_remove_strays(void);
+/* Kill what is left in functions' groups of an earlier coordinator; NULL: of any. */
+void task_remove_strays(struct coordinator *coordinator);
 
 #endif /* COPPICE_TASK_H */

@@ -17,8 +17,8 @@
 #include "lib/trust.h"
 #include "log.h"
 #include "task_parts.h"
+#include "task_record.h"
 
-#define START_NS	(60 * NS_PER_S)	/* to ask for the first event */
 #define PYTHON		"/usr/bin/python3"
 #define VARIABLES	24		/* of ours, at most */
 #define PROCESSES	512		/* of an owner, where a task's can't be counted */
@@ -287,11 +287,12 @@ static void end(struct beginning *beginning)
 	entry_close(&beginning->entry);
 }
 
-/* Its process, if there is one, is killed with the cgroup; nobody waits for what it says. */
-static void undo(struct task *task)
+/* Nobody waits for what it says. */
+void task_undo(struct task *task)
 {
 	struct loop *loop = task_loop(task);
 
+	task_record_end(task);
 	loop_unwatch(loop, &task->exit);
 	channel_close(&task->channel, loop);
 	runtime_api_close(task);
@@ -323,11 +324,12 @@ int task_begin(struct pool *pool, struct error *err)
 	end(beginning);
 	free(beginning);
 	if (ret) {
-		undo(task);
+		task_undo(task);
 		return -1;
 	}
+	task_record_begin(task);
 	TAILQ_INSERT_TAIL(&pool->tasks, task, link);
-	task_enter(task, TASK_STARTING, START_NS);
+	task_enter(task, TASK_STARTING, TASK_START_NS);
 	/* It does not ask for its event, which waits for it. */
 	if (task->channel.plain)
 		task_is_ready(task);

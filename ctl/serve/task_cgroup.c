@@ -26,8 +26,9 @@ int task_cgroup_make(struct task *task, const char *group_cgroup, struct error *
 		limits.memory_max = (uint64_t)task->pool->function.memory << 20;
 	if (cgroup_has_controller("pids"))
 		limits.pids_max = PROCESSES;
+	task->number = task->pool->coordinator->tasks++;
 	snprintf(task->cgroup, sizeof(task->cgroup), "%s/" NAME "%llu", group_cgroup,
-		 (unsigned long long)task->pool->coordinator->tasks++);
+		 (unsigned long long)task->number);
 	return cgroup_make(task->cgroup, &limits, &made, err);
 }
 
@@ -71,6 +72,20 @@ bool task_cgroup_has_others(const struct task *task)
  * What a killed coordinator left.
  */
 
+static bool is_ours(const struct coordinator *coordinator, const char *cgroup)
+{
+	const struct pool *pool;
+	const struct task *task;
+
+	if (!coordinator)
+		return false;
+	TAILQ_FOREACH(pool, &coordinator->pools, link)
+		TAILQ_FOREACH(task, &pool->tasks, link)
+			if (!strcmp(task->cgroup, cgroup))
+				return true;
+	return false;
+}
+
 static int remove_strays(const struct function *function, void *data)
 {
 	char group[IMAGE_NAME_MAX + 1], path[PATH_MAX], cgroup[PATH_MAX];
@@ -78,7 +93,6 @@ static int remove_strays(const struct function *function, void *data)
 	autoclosedir DIR *dir = NULL;
 	struct error err;
 
-	(void)data;
 	function_group_name(function, group);
 	snprintf(cgroup, sizeof(cgroup), CGROUP_PARENT "/%s", group);
 	if (cgroup_path(cgroup, path, &err))
@@ -88,6 +102,8 @@ static int remove_strays(const struct function *function, void *data)
 		if (strncmp(entry->d_name, NAME, strlen(NAME)))
 			continue;
 		snprintf(cgroup, sizeof(cgroup), CGROUP_PARENT "/%s/%.200s", group, entry->d_name);
+		if (is_ours(data, cgroup))
+			continue;
 		log_event(LOG_NOTICE, "stray-ended", "function", function->name, "cgroup", cgroup, NULL);
 		if (cgroup_destroy(cgroup, &err))
 			log_event(LOG_ERR, "stray-stays", "cgroup", cgroup, "reason", err.text, NULL);
@@ -95,10 +111,10 @@ static int remove_strays(const struct function *function, void *data)
 	return 0;
 }
 
-void task_remove_strays(void)
+void task_remove_strays(struct coordinator *coordinator)
 {
 	struct error err;
 
-	if (function_each(remove_strays, NULL, &err) < 0)
+	if (function_each(remove_strays, coordinator, &err) < 0)
 		log_event(LOG_ERR, "strays-unknown", "reason", err.text, NULL);
 }

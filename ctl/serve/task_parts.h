@@ -6,6 +6,8 @@
 #include "coordinator.h"
 #include "task.h"
 
+#define TASK_START_NS	(60 * NS_PER_S)	/* to ask for the first event */
+
 struct loop *task_loop(const struct task *task);
 /* Into another state, with a time limit (0: none). */
 void task_enter(struct task *task, enum task_state state, uint64_t limit_ns);
@@ -28,8 +30,14 @@ bool task_cgroup_remove(const struct task *task);
 /* Has the task other processes than its own? */
 bool task_cgroup_has_others(const struct task *task);
 
+/* task_begin.c: one that is in no pool yet. Its process, if there is one, is killed with the cgroup. */
+void task_undo(struct task *task);
+
 /* runtime_api.c: an endpoint for the task, of which @port is told. */
 int __must_check runtime_api_open(struct task *task, unsigned int *port, struct error *err);
+/* That of an earlier coordinator; @connection: on which it waits (@asks), or will answer; or -1. */
+int __must_check runtime_api_take_over(struct task *task, int fd, int connection, bool asks,
+				       struct error *err);
 void runtime_api_close(struct task *task);
 void runtime_api_send(struct task *task);
 /* Does the process still wait for the answer that it asked for? */

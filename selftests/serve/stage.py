@@ -17,7 +17,7 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COPPICE = os.environ.get("COPPICE", f"{TOP}/build/coppice")
 PATH = "/2015-03-31/functions/{}/invocations"
-PATIENCE = 120          # seconds; what takes longer than that has failed
+PATIENCE = int(os.environ.get("COPPICE_PATIENCE", 120))  # seconds; what takes longer than that has failed
 
 HANDLER = '''
 import json, os, sys, time
