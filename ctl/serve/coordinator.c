@@ -162,6 +162,8 @@ static void on_tick(struct timer *timer)
 	if (!coordinator->draining)
 		pool_fill_all(coordinator);
 	queue_look(&coordinator->queue);
+	if (coordinator->settings.mqtt.broker)
+		mqtt_tick(&coordinator->mqtt);
 	coordinator->changed = true;
 	loop_at(&coordinator->loop, timer, loop_now() + TICK_NS);
 }
@@ -173,6 +175,8 @@ static int work(struct coordinator *coordinator)
 
 	do {
 		queue_run(&coordinator->queue);
+		if (coordinator->settings.mqtt.broker)
+			mqtt_run(&coordinator->mqtt);
 		if (coordinator->changed)
 			waiting_dispatch(coordinator);
 		limit_ms = http_run(&coordinator->http);
@@ -195,7 +199,8 @@ static bool has_tasks(const struct coordinator *coordinator)
 static bool is_answering(const struct coordinator *coordinator)
 {
 	return http_is_answering(&coordinator->http) ||
-	       (coordinator->settings.listen && http_is_answering(&coordinator->secure));
+	       (coordinator->settings.listen && http_is_answering(&coordinator->secure)) ||
+	       (coordinator->settings.mqtt.broker && mqtt_is_answering(&coordinator->mqtt));
 }
 
 /* Answers that are being sent count, too. */
@@ -318,6 +323,8 @@ static int open_all(struct coordinator *coordinator, struct ending *ending, stru
 	    open_secure(coordinator, err) ||
 	    watch_signals(ending, err) || queue_open(&coordinator->queue, coordinator, err))
 		return -1;
+	if (coordinator->settings.mqtt.broker && mqtt_open(&coordinator->mqtt, coordinator, err))
+		return -1;
 	task_remove_strays();
 	if (listen_all(coordinator, err))
 		return -1;
@@ -347,6 +354,8 @@ int coordinator_run(const struct backend *backend, const struct settings *settin
 	log_event(LOG_NOTICE, "ready", "backend", backend->name, NULL);
 	systemd_notify("READY=1");
 	ret = run(&coordinator, err);
+	if (settings->mqtt.broker)
+		mqtt_close(&coordinator.mqtt);
 	queue_close(&coordinator.queue);
 	http_close(&coordinator.http);
 	if (settings->listen)

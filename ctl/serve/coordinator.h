@@ -11,7 +11,8 @@
  *	waiting		requests of all functions that wait for a task, in order
  *	forward, curl	requests that go to another hub or to the cloud
  *	task		one process that handles events one after the other
- *	queue		asynchronous requests on disk
+ *	queue, answers	asynchronous requests on disk, and what came of them for who waits
+ *	mqtt		messages of a broker that are such requests
  */
 #ifndef COPPICE_COORDINATOR_H
 #define COPPICE_COORDINATOR_H
@@ -21,6 +22,7 @@
 #include "http.h"
 #include "lib/backend.h"
 #include "loop.h"
+#include "mqtt.h"
 #include "pool.h"
 #include "queue.h"
 #include "request.h"
@@ -40,6 +42,7 @@ struct settings {
 	unsigned int load;	/* percent of the processors; 0: any */
 	const char *listen;	/* ADDRESS:PORT for devices and hubs, by TLS; or NULL */
 	const char *certificate, *key, *ca;	/* files, or all NULL */
+	struct mqtt_settings mqtt;
 };
 
 struct coordinator {
@@ -55,6 +58,7 @@ struct coordinator {
 	TAILQ_HEAD(pools, pool) pools;
 	TAILQ_HEAD(waiting, request) waiting;	/* by priority, then age */
 	struct queue queue;
+	struct mqtt mqtt;	/* open if there is a broker */
 	struct timer tick;	/* for what nothing tells of */
 	uint64_t tasks;		/* started ever */
 	struct timespec functions_stamp;	/* of their directory, as it was read */

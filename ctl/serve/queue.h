@@ -18,6 +18,8 @@ struct queue {
 	bool open_transaction;
 	bool hungry;		/* there may be some to be run */
 	uint64_t stored, dead, bytes;
+	uint64_t answers, answer_bytes;	/* those of answers.h that are to be sent */
+	bool answered;		/* there may be some that are not being sent */
 	uint64_t version;	/* of the file, but for our changes */
 	struct timer flush;
 	TAILQ_HEAD(addition_list, addition) additions;	/* of this transaction */
@@ -34,6 +36,10 @@ void queue_close(struct queue *queue);
 
 bool queue_is_full(const struct queue *queue);
 void queue_add(struct queue *queue, struct request *request, queue_fn done);
+/* A transaction for what is changed now; it goes to disk in a moment. */
+void queue_begin(struct queue *queue);
+/* What was added and changed goes to disk, and who added it is told. */
+void queue_commit(struct queue *queue);
 /* Now and then: others may have changed it, and times have come. */
 void queue_look(struct queue *queue);
 /* What is to be done before the loop waits: to disk with what was added, and out with what is due. */
