@@ -6,6 +6,7 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -51,6 +52,9 @@ static void lost(struct mqtt *mqtt, const char *reason)
 		log_event(LOG_WARNING, mqtt->up ? "mqtt-lost" : "mqtt-unreachable", "broker",
 			  mqtt->coordinator->settings.mqtt.broker, "reason",
 			  mqtt->refusal ?: reason, NULL);
+	/* Two with the same id would have the broker end the other one's in turns. */
+	if (mqtt->up && loop_now() - mqtt->since > PAUSE_MAX_NS)
+		mqtt->pause_ns = PAUSE_NS;
 	mqtt->up = false;
 	mqtt->failing = true;
 	mqtt->refusal = NULL;
@@ -105,11 +109,23 @@ static void on_connect(struct mosquitto *library, void *data, int reason, int fl
 		return;
 	}
 	mqtt->up = true;
+	mqtt->since = loop_now();
 	mqtt->failing = false;
-	mqtt->pause_ns = PAUSE_NS;
 	mqtt->coordinator->queue.answered = true;
 	log_event(LOG_NOTICE, "mqtt-connected", "broker", mqtt->coordinator->settings.mqtt.broker, NULL);
 	mqtt_subscribe_all(mqtt);
+}
+
+/* What the library itself has seen is known where it was called. */
+static void on_disconnect(struct mosquitto *library, void *data, int reason,
+			  const mosquitto_property *properties)
+{
+	struct mqtt *mqtt = data;
+
+	(void)library;
+	(void)properties;
+	if (reason >= MQTT_RC_UNSPECIFIED)
+		mqtt->refusal = mosquitto_reason_string(reason);
 }
 
 /*
@@ -183,7 +199,7 @@ static void on_reached(struct watch *watch, uint32_t events)
 		lost(mqtt, reason_of(ret, error));
 		return;
 	}
-	fd = dup(mosquitto_socket(mqtt->library));
+	fd = fcntl(mosquitto_socket(mqtt->library), F_DUPFD_CLOEXEC, 0);
 	if (fd < 0 || loop_watch(loop_of(mqtt), &mqtt->socket, fd, EPOLLIN, &err)) {
 		cleanup_close(&fd);
 		lost(mqtt, "there are too many open files");
@@ -314,6 +330,7 @@ static int make_client(struct mqtt *mqtt, const struct mqtt_settings *settings, 
 		return error_set(err, EINVAL, "a client of the broker cannot be made as '%.80s': give another --mqtt-id",
 				 settings->id ?: id);
 	mosquitto_connect_v5_callback_set(mqtt->library, on_connect);
+	mosquitto_disconnect_v5_callback_set(mqtt->library, on_disconnect);
 	mosquitto_message_v5_callback_set(mqtt->library, mqtt_on_message);
 	mosquitto_publish_v5_callback_set(mqtt->library, mqtt_on_publish);
 	mosquitto_subscribe_v5_callback_set(mqtt->library, mqtt_on_subscribe);

@@ -33,7 +33,8 @@ struct mqtt {
 	bool up;		/* the broker has taken us */
 	bool failing;		/* which was said */
 	bool writing;		/* in the library's own writing */
-	const char *refusal;	/* the broker's, of this try */
+	uint64_t since;		/* when that was */
+	const char *refusal;	/* the broker's reason, of this connection */
 	struct watch socket;	/* a duplicate, as a watch closes what it has */
 	struct watch reached;	/* readable when a try to connect has ended */
 	struct reach *reach;	/* that try, or NULL */

@@ -106,10 +106,10 @@ void mqtt_subscriptions_refresh(struct mqtt *mqtt)
 			want(mqtt, pool->function.triggers[i].topic);
 	for (subscription = TAILQ_FIRST(&mqtt->subscriptions); subscription; subscription = next) {
 		next = TAILQ_NEXT(subscription, link);
-		if (subscription->wanted)
+		/* The session has it until the broker is told. */
+		if (subscription->wanted || !mqtt->up)
 			continue;
-		if (mqtt->up)
-			mosquitto_unsubscribe(mqtt->library, NULL, subscription->filter);
+		mosquitto_unsubscribe(mqtt->library, NULL, subscription->filter);
 		drop(mqtt, subscription);
 	}
 }

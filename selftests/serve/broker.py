@@ -16,6 +16,12 @@ topic write devices/+/response/#
 pattern write devices/%c/request/#
 pattern read devices/%c/response/#
 """
+# A hub that could speak to itself.
+LOOP = """
+user hub
+topic readwrite loop/+/#
+pattern write loop/%c/#
+"""
 V311, V5 = 4, 5
 CORRELATION_DATA, RESPONSE_TOPIC, SESSION_EXPIRY, USER_PROPERTY = 9, 8, 17, 38
 LIBRARY = ctypes.CDLL("libmosquitto.so.1")
@@ -45,7 +51,7 @@ class Broker:
         self.work, self.port, self.users = work, free_port(), users
         os.chmod(work, 0o777)
         with open(f"{work}/acl", "w") as file:
-            file.write(ACL)
+            file.write(ACL + LOOP)
         with open(f"{work}/passwords", "w") as file:
             file.write("".join(f"{user}:secret of {user}\n" for user in users))
         subprocess.run(["mosquitto_passwd", "-U", f"{work}/passwords"], check=True)
@@ -150,7 +156,7 @@ class Device:
     def on_message(self, client, data, message, properties):
         self.answers.append(Answer(message.contents, properties))
 
-    def publish(self, topic, body, response=None, correlation=None):
+    def publish(self, topic, body, response=None, correlation=None, retain=False):
         """At least once, when it is connected; returns what confirms it is called by."""
         mid, properties = ctypes.c_int(), ctypes.c_void_p()
         if response:
@@ -159,7 +165,7 @@ class Device:
             LIBRARY.mosquitto_property_add_binary(ctypes.byref(properties), CORRELATION_DATA, correlation,
                                                   len(correlation))
         wait_for("it is connected", lambda: self.connected)
-        ret = LIBRARY.mosquitto_publish_v5(self.client, ctypes.byref(mid), topic.encode(), len(body), body, 1, False,
+        ret = LIBRARY.mosquitto_publish_v5(self.client, ctypes.byref(mid), topic.encode(), len(body), body, 1, retain,
                                            properties)
         # Without a connection the library keeps it for the next one.
         assert ret in (0, 4), ret
