@@ -221,6 +221,8 @@ void mqtt_tick(struct mqtt *mqtt)
 	look(mqtt, mosquitto_loop_read(mqtt->library, 1));
 	if (mqtt->socket.fd >= 0)
 		look(mqtt, mosquitto_loop_misc(mqtt->library));
+	/* There may have been no memory for one. */
+	mqtt->coordinator->queue.answered |= mqtt->coordinator->queue.answers > mqtt->nr_sending;
 }
 
 void mqtt_run(struct mqtt *mqtt)
