@@ -88,6 +88,9 @@ static int check(const struct arguments *arguments, struct error *err)
 	if ((arguments->certificate && !*arguments->certificate) ||
 	    (arguments->mqtt && !*arguments->mqtt))
 		return error_usage(err, "an empty text would be shown by anybody: give a subject or client id");
+	if (arguments->mqtt && strpbrk(arguments->mqtt, "/+#"))
+		return error_usage(err, "the client id '%.80s' cannot be one level of a topic, where the hub looks for it: take one without /, + and #",
+				   arguments->mqtt);
 	return 0;
 }
 

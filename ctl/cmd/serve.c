@@ -16,7 +16,8 @@
 enum {
 	OPTION_SOCKET = 256, OPTION_PORT, OPTION_WAIT, OPTION_RETRY, OPTION_IDLE, OPTION_RESERVE,
 	OPTION_ANY_USER, OPTION_LISTEN, OPTION_CERTIFICATE, OPTION_KEY, OPTION_CA, OPTION_HOPS,
-	OPTION_FORWARDS, OPTION_LOAD,
+	OPTION_FORWARDS, OPTION_LOAD, OPTION_MQTT, OPTION_MQTT_ID, OPTION_MQTT_LOGIN, OPTION_MQTT_CA,
+	OPTION_MQTT_CERTIFICATE, OPTION_MQTT_KEY,
 };
 
 static const struct argp_option options[] = {
@@ -48,6 +49,18 @@ static const struct argp_option options[] = {
 	  .doc = "have as many requests under way to others at a time (default: 16)" },
 	{ .name = "load", .key = OPTION_LOAD, .arg = "PERCENT",
 	  .doc = "start no task while the last minute's load is above this share of all processors (default: 0, at any load)" },
+	{ .name = "mqtt", .key = OPTION_MQTT, .arg = "HOST[:PORT]",
+	  .doc = "have messages of this MQTT broker be events, as functions' triggers say" },
+	{ .name = "mqtt-id", .key = OPTION_MQTT_ID, .arg = "ID",
+	  .doc = "be this client of the broker, which no other is (default: coppice-HOSTNAME)" },
+	{ .name = "mqtt-login", .key = OPTION_MQTT_LOGIN, .arg = "FILE",
+	  .doc = "tell the broker the USER:PASSWORD of the file's first line" },
+	{ .name = "mqtt-ca", .key = OPTION_MQTT_CA, .arg = "FILE",
+	  .doc = "have TLS with a broker that this authority has signed, in PEM; needed but on this hub" },
+	{ .name = "mqtt-certificate", .key = OPTION_MQTT_CERTIFICATE, .arg = "FILE",
+	  .doc = "show the broker this certificate, in PEM" },
+	{ .name = "mqtt-key", .key = OPTION_MQTT_KEY, .arg = "FILE",
+	  .doc = "its private key, in PEM" },
 	{}
 };
 
@@ -67,9 +80,34 @@ static int seconds(const char *what, const char *arg, unsigned int *to, struct e
 	return number(what, arg, SECONDS_MAX, to, err);
 }
 
+static const char **mqtt_text(int key, struct mqtt_settings *mqtt)
+{
+	switch (key) {
+	case OPTION_MQTT:
+		return &mqtt->broker;
+	case OPTION_MQTT_ID:
+		return &mqtt->id;
+	case OPTION_MQTT_LOGIN:
+		return &mqtt->login;
+	case OPTION_MQTT_CA:
+		return &mqtt->ca;
+	case OPTION_MQTT_CERTIFICATE:
+		return &mqtt->certificate;
+	case OPTION_MQTT_KEY:
+		return &mqtt->key;
+	}
+	return NULL;
+}
+
 static int option(int key, char *arg, void *data, struct error *err)
 {
 	struct settings *settings = data;
+	const char **text = mqtt_text(key, &settings->mqtt);
+
+	if (text) {
+		*text = arg;
+		return 0;
+	}
 
 	switch (key) {
 	case OPTION_SOCKET:
@@ -110,13 +148,22 @@ static int option(int key, char *arg, void *data, struct error *err)
 	return error_usage(err, "serve takes no '%.80s', options only", arg);
 }
 
+static int check_mqtt(const struct mqtt_settings *mqtt, struct error *err)
+{
+	if (!mqtt->broker && (mqtt->id || mqtt->login || mqtt->ca || mqtt->certificate || mqtt->key))
+		return error_usage(err, "the options of --mqtt are of no use without a broker: give --mqtt, too");
+	if (!mqtt->certificate != !mqtt->key || (mqtt->key && !mqtt->ca))
+		return error_usage(err, "a certificate is shown with its key, by TLS: give --mqtt-ca, --mqtt-certificate and --mqtt-key");
+	return 0;
+}
+
 /* Half an identity is none. */
 static int check(const struct settings *settings, struct error *err)
 {
 	unsigned int nr = !!settings->certificate + !!settings->key + !!settings->ca;
 
 	if (nr == 3 || (!nr && !settings->listen))
-		return 0;
+		return check_mqtt(&settings->mqtt, err);
 	return error_usage(err, "--listen takes TLS only, in which both sides prove who they are: give --certificate, --key and --ca");
 }
 
@@ -136,7 +183,8 @@ const struct command cmd_serve = {
 	.object = "serve",
 	.args = "[--socket PATH] [--port N] [--wait SECONDS] [--retry SECONDS] [--idle SECONDS] "
 		"[--reserve BYTES] [--any-user] [--listen ADDRESS:PORT] [--certificate FILE] [--key FILE] [--ca FILE] "
-		"[--hops N] [--forwards N] [--load PERCENT]",
+		"[--hops N] [--forwards N] [--load PERCENT] [--mqtt HOST[:PORT]] [--mqtt-id ID] [--mqtt-login FILE] "
+		"[--mqtt-ca FILE] [--mqtt-certificate FILE] [--mqtt-key FILE]",
 	.summary = "Take requests and have tasks of functions answer them",
 	.help = "Serves the Lambda Invoke API to clients of this hub and, with --listen, to devices, and the Runtime API to tasks. "
 		"Runs in the foreground; SIGTERM has it answer what it has and end, SIGUSR1 leave its tasks to the next one. "

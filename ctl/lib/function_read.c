@@ -16,6 +16,7 @@
 #include "function_grants.h"
 #include "name.h"
 #include "overrides.h"
+#include "topic.h"
 #include "user.h"
 
 #define TIMEOUT		3	/* as in the cloud */
@@ -27,7 +28,6 @@
 #define TASKS_MAX	10000
 #define PRIORITY_MAX	100
 #define TRIGGERS_MAX	64
-#define TOPIC_MAX	65535	/* what MQTT has room for */
 
 const char *const function_runtimes[NR_FUNCTION_RUNTIMES] = { "python", "command", "bootstrap" };
 const char *const function_reuses[NR_FUNCTION_REUSES] = { "reset", "keep", "fresh" };
@@ -206,22 +206,6 @@ static int read_devices(const json_t *value, const char *key, void *data, struct
 	return fields_read(value, "devices.", fields, data, err);
 }
 
-/* + is a level, # the last level; in a topic that is published to there is neither. */
-static bool topic_is_valid(const char *topic, bool filter)
-{
-	const char *c;
-
-	if (strlen(topic) > TOPIC_MAX || (!filter && strpbrk(topic, "+#")))
-		return false;
-	for (c = topic; *c; c++) {
-		if ((*c == '+' || *c == '#') && c > topic && c[-1] != '/')
-			return false;
-		if ((*c == '#' && c[1]) || (*c == '+' && c[1] && c[1] != '/'))
-			return false;
-	}
-	return true;
-}
-
 static int read_trigger(const json_t *value, const char *where, struct function_trigger *trigger,
 			struct error *err)
 {
@@ -238,8 +222,14 @@ static int read_trigger(const json_t *value, const char *where, struct function_
 	if (!topic_is_valid(trigger->topic, true))
 		return error_set(err, EINVAL, "%stopic is '%.80s', which is no filter of MQTT topics: + stands for one level, # for all that follow, at the end",
 				 where, trigger->topic);
+	if (*trigger->topic == '$' || !topic_has_level(trigger->topic, "+"))
+		return error_set(err, EINVAL, "%stopic is '%.80s', which does not say where a device's client id is, and brokers tell no other way who sent a message: put + in its place, like devices/+/orders",
+				 where, trigger->topic);
 	if (trigger->response && !topic_is_valid(trigger->response, false))
 		return error_set(err, EINVAL, "%sresponse is '%.80s': results go to one topic, without + and #",
+				 where, trigger->response);
+	if (trigger->response && !topic_has_level(trigger->response, TOPIC_DEVICE))
+		return error_set(err, EINVAL, "%sresponse is '%.80s', where all devices would see all results: put %%c in the place of the client id, like devices/%%c/result",
 				 where, trigger->response);
 	return 0;
 }

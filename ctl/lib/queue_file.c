@@ -16,7 +16,10 @@ static const char schema[] =
 	"CREATE INDEX IF NOT EXISTS event_due ON event (function, due);"
 	"CREATE TABLE IF NOT EXISTS dead (id TEXT PRIMARY KEY, function TEXT NOT NULL,"
 	" payload BLOB NOT NULL, context TEXT, trace TEXT NOT NULL, received INTEGER NOT NULL,"
-	" tries INTEGER NOT NULL, ended INTEGER NOT NULL, reason TEXT);";
+	" tries INTEGER NOT NULL, ended INTEGER NOT NULL, reason TEXT);"
+	/* Where what comes of an event is sent, and what has come of it (NULL: it has not run). */
+	"CREATE TABLE IF NOT EXISTS answer (id TEXT PRIMARY KEY, topic TEXT NOT NULL,"
+	" correlation BLOB, error TEXT, body BLOB);";
 
 /* Events may have secrets. */
 static int open_file(sqlite3 **db)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Who asks, and what they may ask for. */
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "admission.h"
@@ -7,6 +8,9 @@
 #include "log.h"
 #include "peer.h"
 #include "reply.h"
+
+#define UNKNOWN_TYPE	"UnrecognizedClientException"
+#define UNKNOWN_TEXT	"this hub knows no such device: add it on the hub with coppice device add"
 
 static struct coordinator *coordinator_of(const struct exchange *exchange)
 {
@@ -88,31 +92,36 @@ static bool user_may(const struct exchange *exchange, const struct pool *pool)
 
 void admission_refuse_unknown(struct exchange *exchange)
 {
-	reply_error(exchange, MHD_HTTP_FORBIDDEN, "UnrecognizedClientException",
-		    "this hub knows no such device: add it on the hub with coppice device add");
+	reply_error(exchange, MHD_HTTP_FORBIDDEN, UNKNOWN_TYPE, UNKNOWN_TEXT);
 }
 
-static void refuse_device(struct exchange *exchange, const struct caller *caller,
-			  const struct pool *pool)
+const char *admission_refusal(const struct coordinator *coordinator,
+			      const struct credential *credential, const struct pool *pool,
+			      char *text, size_t size)
 {
 	const struct known_device *device =
-		devices_recognise(&pool->coordinator->admission.devices, &caller->credential);
+		devices_recognise(&coordinator->admission.devices, credential);
 
-	if (device)
-		reply_error(exchange, MHD_HTTP_FORBIDDEN, "AccessDeniedException",
-			    "device %s may not request function %s: add the function or its group to the device on the hub",
-			    device->name, pool->function.name);
-	else
-		admission_refuse_unknown(exchange);
+	if (!device) {
+		snprintf(text, size, UNKNOWN_TEXT);
+		return UNKNOWN_TYPE;
+	}
+	snprintf(text, size, "device %s may not request function %s: add the function or its group to the device on the hub",
+		 device->name, pool->function.name);
+	return "AccessDeniedException";
 }
 
 bool admission_permits(struct exchange *exchange, const struct caller *caller,
 		       const struct pool *pool)
 {
+	const char *type;
+	char text[256];
+
 	if (caller->is_device) {
 		if (admission_device_may(pool->coordinator, &caller->credential, pool))
 			return true;
-		refuse_device(exchange, caller, pool);
+		type = admission_refusal(pool->coordinator, &caller->credential, pool, text, sizeof(text));
+		reply_error(exchange, MHD_HTTP_FORBIDDEN, type, "%s", text);
 		return false;
 	}
 	if (user_may(exchange, pool))

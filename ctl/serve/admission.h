@@ -43,6 +43,10 @@ bool admission_permits(struct exchange *exchange, const struct caller *caller,
 /* The same for who is no client of HTTP; counts who is refused. */
 bool admission_device_may(struct coordinator *coordinator, const struct credential *credential,
 			  const struct pool *pool);
+/* Why it may not: the exception's name, and a sentence in @text. */
+const char *admission_refusal(const struct coordinator *coordinator,
+			      const struct credential *credential, const struct pool *pool,
+			      char *text, size_t size);
 void admission_close(struct admission *admission);
 
 #endif /* COPPICE_ADMISSION_H */

@@ -164,6 +164,8 @@ static void on_tick(struct timer *timer)
 	if (!coordinator->draining)
 		pool_fill_all(coordinator);
 	queue_look(&coordinator->queue);
+	if (coordinator->settings.mqtt.broker)
+		mqtt_tick(&coordinator->mqtt);
 	coordinator->changed = true;
 	loop_at(&coordinator->loop, timer, loop_now() + TICK_NS);
 }
@@ -175,6 +177,8 @@ static int work(struct coordinator *coordinator)
 
 	do {
 		queue_run(&coordinator->queue);
+		if (coordinator->settings.mqtt.broker)
+			mqtt_run(&coordinator->mqtt);
 		if (coordinator->changed)
 			waiting_dispatch(coordinator);
 		limit_ms = http_run(&coordinator->http);
@@ -197,7 +201,8 @@ static bool has_tasks(const struct coordinator *coordinator)
 static bool is_answering(const struct coordinator *coordinator, const struct http_service *service)
 {
 	return http_is_answering(&coordinator->http, service) ||
-	       (coordinator->settings.listen && http_is_answering(&coordinator->secure, service));
+	       (coordinator->settings.listen && http_is_answering(&coordinator->secure, service)) ||
+	       (coordinator->settings.mqtt.broker && mqtt_is_answering(&coordinator->mqtt));
 }
 
 /* Answers that are being sent count, too. What tasks ask for is the next coordinator's, as they are. */
@@ -384,6 +389,8 @@ static int open_all(struct coordinator *coordinator, struct ending *ending, stru
 		return -1;
 	watch_lease(coordinator);
 	queue_forget_ended(&coordinator->queue, survivors.ended);
+	if (coordinator->settings.mqtt.broker && mqtt_open(&coordinator->mqtt, coordinator, err))
+		return -1;
 	survivors_keep(coordinator, &survivors);
 	task_remove_strays(coordinator);
 	if (listen_all(coordinator, err))
@@ -414,6 +421,8 @@ int coordinator_run(const struct backend *backend, const struct settings *settin
 	log_event(LOG_NOTICE, "ready", "backend", backend->name, NULL);
 	systemd_notify("READY=1");
 	ret = run(&coordinator, err);
+	if (settings->mqtt.broker)
+		mqtt_close(&coordinator.mqtt);
 	queue_close(&coordinator.queue);
 	/* Tasks' connections are not to be closed. */
 	if (!coordinator.leaving)

@@ -12,7 +12,8 @@
  *	forward, curl	requests that go to another hub or to the cloud
  *	task		one process that handles events one after the other
  *	shelf, task_record, ended	what outlives the coordinator, so that its tasks do
- *	queue		asynchronous requests on disk
+ *	queue, answers	asynchronous requests on disk, and what came of them for who waits
+ *	mqtt		messages of a broker that are such requests
  */
 #ifndef COPPICE_COORDINATOR_H
 #define COPPICE_COORDINATOR_H
@@ -22,6 +23,7 @@
 #include "http.h"
 #include "lib/backend.h"
 #include "loop.h"
+#include "mqtt.h"
 #include "pool.h"
 #include "queue.h"
 #include "request.h"
@@ -42,6 +44,7 @@ struct settings {
 	unsigned int load;	/* percent of the processors; 0: any */
 	const char *listen;	/* ADDRESS:PORT for devices and hubs, by TLS; or NULL */
 	const char *certificate, *key, *ca;	/* files, or all NULL */
+	struct mqtt_settings mqtt;
 };
 
 struct coordinator {
@@ -59,6 +62,7 @@ struct coordinator {
 	struct queue queue;
 	struct shelf shelf;
 	struct watch lease;	/* of who holds it, if that is ours */
+	struct mqtt mqtt;	/* open if there is a broker */
 	struct timer tick;	/* for what nothing tells of */
 	uint64_t tasks;		/* started ever */
 	struct timespec functions_stamp;	/* of their directory, as it was read */

@@ -95,6 +95,13 @@ void metrics_reply(struct exchange *exchange, const struct coordinator *coordina
 		put_one(to, "queue_events", "Asynchronous events that have not run to their end",
 			coordinator->queue.stored);
 		put_one(to, "queue_dead", "Asynchronous events that were given up", coordinator->queue.dead);
+		put_one(to, "answers_waiting", "Answers to messages that the broker has not confirmed",
+			coordinator->queue.answers);
+		put_one(to, "mqtt_connected", "Whether the broker has taken this hub", coordinator->mqtt.up);
+		put_one(to, "mqtt_messages", "Messages that came from the broker", coordinator->mqtt.messages);
+		put_one(to, "mqtt_refused", "Messages that may not be events, or could not",
+			coordinator->mqtt.refused);
+		put_one(to, "mqtt_strays", "Messages that no function has asked for", coordinator->mqtt.strays);
 		put_one(to, "body_bytes", "Memory that requests and answers take",
 			coordinator->http.held + coordinator->secure.held);
 		put_one(to, "devices_refused", "Requests of devices that may not make them",

@@ -135,12 +135,14 @@ struct pool *pool_find(struct coordinator *coordinator, const char *name, struct
 	return refresh(pool, err) ? NULL : pool;
 }
 
+/* What is to do something before it is asked for. */
 static int add_new(const struct function *function, void *data)
 {
 	struct coordinator *coordinator = data;
+	bool listens = coordinator->settings.mqtt.broker && function->nr_triggers;
 	struct error ignored;
 
-	if (function->min_warm && !find(coordinator, function->name))
+	if ((function->min_warm || listens) && !find(coordinator, function->name))
 		(void)add(coordinator, function->name, &ignored);
 	return 0;
 }

@@ -9,10 +9,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "answers.h"
 #include "coordinator.h"
 #include "lib/queue_file.h"
 #include "log.h"
-#include "queue.h"
+#include "queue_statement.h"
 #include "waiting.h"
 
 #define EVENTS_MAX	100000
@@ -34,108 +35,39 @@ struct loaded {
 	struct request *request;
 	int tries;
 	int64_t received;
+	bool promised;		/* who asked waits for what comes of it */
 	TAILQ_ENTRY(loaded) link;
 };
 
-/*
- * Statements. Values follow a format: s text, i number, b bytes and their length.
- */
-
-static void bind_values(sqlite3_stmt *statement, const char *format, va_list args)
-{
-	const char *text;
-	int at;
-
-	for (at = 1; *format; format++, at++) {
-		if (*format == 'i') {
-			sqlite3_bind_int64(statement, at, va_arg(args, int64_t));
-			continue;
-		}
-		text = va_arg(args, const char *);
-		if (*format == 's')
-			sqlite3_bind_text(statement, at, text, -1, SQLITE_STATIC);
-		else
-			sqlite3_bind_blob64(statement, at, text, va_arg(args, size_t), SQLITE_STATIC);
-	}
-}
-
-static sqlite3_stmt *prepare(struct queue *queue, const char *sql, const char *format, va_list args)
-{
-	sqlite3_stmt *statement = NULL;
-
-	if (sqlite3_prepare_v2(queue->db, sql, -1, &statement, NULL) == SQLITE_OK)
-		bind_values(statement, format, args);
-	else
-		log_event(LOG_ERR, "queue-failed", "reason", sqlite3_errmsg(queue->db), NULL);
-	return statement;
-}
-
-static sqlite3_stmt *ask(struct queue *queue, const char *sql, const char *format, ...)
-{
-	sqlite3_stmt *statement;
-	va_list args;
-
-	va_start(args, format);
-	statement = prepare(queue, sql, format, args);
-	va_end(args);
-	return statement;
-}
-
-/* False, and said, if it fails. */
-static bool tell(struct queue *queue, const char *sql, const char *format, ...)
-{
-	sqlite3_stmt *statement;
-	va_list args;
-	bool done;
-
-	va_start(args, format);
-	statement = prepare(queue, sql, format, args);
-	va_end(args);
-	done = statement && sqlite3_step(statement) == SQLITE_DONE;
-	if (statement && !done)
-		log_event(LOG_ERR, "queue-failed", "reason", sqlite3_errmsg(queue->db), NULL);
-	sqlite3_finalize(statement);
-	return done;
-}
-
-static uint64_t ask_number(struct queue *queue, const char *sql)
-{
-	sqlite3_stmt *statement = ask(queue, sql, "");
-	uint64_t number = 0;
-
-	if (statement && sqlite3_step(statement) == SQLITE_ROW)
-		number = sqlite3_column_int64(statement, 0);
-	sqlite3_finalize(statement);
-	return number;
-}
-
 static void recount(struct queue *queue)
 {
-	queue->stored = ask_number(queue, "SELECT count(*) FROM event");
-	queue->bytes = ask_number(queue, "SELECT sum(length(payload)) FROM event");
-	queue->dead = ask_number(queue, "SELECT count(*) FROM dead");
+	queue->stored = queue_ask_number(queue, "SELECT count(*) FROM event");
+	queue->bytes = queue_ask_number(queue, "SELECT sum(length(payload)) FROM event");
+	queue->dead = queue_ask_number(queue, "SELECT count(*) FROM dead");
+	answers_recount(queue);
 }
 
 /*
  * Transactions.
  */
 
-static void begin(struct queue *queue)
+void queue_begin(struct queue *queue)
 {
 	if (queue->open_transaction)
 		return;
-	queue->open_transaction = tell(queue, "BEGIN IMMEDIATE", "");
+	queue->open_transaction = queue_tell(queue, "BEGIN IMMEDIATE", "");
+	loop_cancel(&queue->coordinator->loop, &queue->flush);
 	loop_at(&queue->coordinator->loop, &queue->flush, loop_now() + FLUSH_NS);
 }
 
-static void commit(struct queue *queue)
+void queue_commit(struct queue *queue)
 {
 	struct addition *addition;
 	bool done;
 
-	done = queue->open_transaction && tell(queue, "COMMIT", "");
+	done = queue->open_transaction && queue_tell(queue, "COMMIT", "");
 	if (queue->open_transaction && !done)
-		(void)tell(queue, "ROLLBACK", "");
+		(void)queue_tell(queue, "ROLLBACK", "");
 	queue->open_transaction = false;
 	ended_clear(&queue->ended);
 	loop_cancel(&queue->coordinator->loop, &queue->flush);
@@ -151,7 +83,7 @@ static void commit(struct queue *queue)
 
 static void on_flush(struct timer *timer)
 {
-	commit(container_of(timer, struct queue, flush));
+	queue_commit(container_of(timer, struct queue, flush));
 }
 
 /*
@@ -167,16 +99,17 @@ static bool insert(struct queue *queue, const struct request *request)
 {
 	int64_t now = time(NULL);
 
-	return tell(queue, "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, 0, ?)", "ssbssii",
-		    request->id, request->pool->function.name, request->payload, request->len,
-		    request->context, request->trace, now, now);
+	return queue_tell(queue, "INSERT INTO event VALUES (?, ?, ?, ?, ?, ?, 0, ?)", "ssbssii",
+			  request->id, request->pool->function.name, request->payload, request->len,
+			  request->context, request->trace, now, now) &&
+	       (!request->address || answers_promise(queue, request->id, request->address));
 }
 
 void queue_add(struct queue *queue, struct request *request, queue_fn done)
 {
 	struct addition *addition = malloc(sizeof(*addition));
 
-	begin(queue);
+	queue_begin(queue);
 	if (!addition || !queue->open_transaction || !insert(queue, request)) {
 		free(addition);
 		done(request, false);
@@ -194,7 +127,7 @@ void queue_add(struct queue *queue, struct request *request, queue_fn done)
 
 static void forget(struct queue *queue, const char *id, size_t len)
 {
-	if (!tell(queue, "DELETE FROM event WHERE id = ?", "s", id))
+	if (!queue_tell(queue, "DELETE FROM event WHERE id = ?", "s", id))
 		return;
 	queue->stored--;
 	queue->bytes -= len < queue->bytes ? len : queue->bytes;
@@ -203,20 +136,21 @@ static void forget(struct queue *queue, const char *id, size_t len)
 static void bury(struct queue *queue, const char *id, size_t len, int tries, const char *reason)
 {
 	log_event(LOG_ERR, "event-dead", "request", id, "reason", reason, NULL);
-	if (tell(queue, "INSERT OR REPLACE INTO dead SELECT id, function, payload, context, trace,"
-		 " received, ?, ?, ? FROM event WHERE id = ?", "iiss", (int64_t)tries,
-		 (int64_t)time(NULL), reason, id))
+	answers_refuse(queue, id, reason);
+	if (queue_tell(queue, "INSERT OR REPLACE INTO dead SELECT id, function, payload, context, trace,"
+		       " received, ?, ?, ? FROM event WHERE id = ?", "iiss", (int64_t)tries,
+		       (int64_t)time(NULL), reason, id))
 		queue->dead++;
 	if (queue->dead > DEAD_MAX &&
-	    tell(queue, "DELETE FROM dead WHERE rowid = (SELECT min(rowid) FROM dead)", ""))
+	    queue_tell(queue, "DELETE FROM dead WHERE rowid = (SELECT min(rowid) FROM dead)", ""))
 		queue->dead--;
 	forget(queue, id, len);
 }
 
 static void put_off(struct queue *queue, const char *id, int tries, int64_t seconds)
 {
-	(void)tell(queue, "UPDATE event SET tries = ?, due = ? WHERE id = ?", "iis", (int64_t)tries,
-		   (int64_t)time(NULL) + seconds, id);
+	(void)queue_tell(queue, "UPDATE event SET tries = ?, due = ? WHERE id = ?", "iis",
+			 (int64_t)tries, (int64_t)time(NULL) + seconds, id);
 }
 
 static bool was_begun(const struct outcome *outcome)
@@ -256,13 +190,19 @@ static void ended(struct request *request, struct outcome *outcome)
 	struct queue *queue = loaded->queue;
 	char *text = NULL;
 
-	/* The reason is a text, with an end. */
-	if (outcome->body)
-		text = strndup(outcome->body, outcome->len);
-	begin(queue);
-	settle(loaded, &(struct outcome) { .kind = outcome->kind, .body = text,
-					   .reason = outcome->reason });
-	free(text);
+	queue_begin(queue);
+	if (loaded->promised && was_begun(outcome)) {
+		/* As when it is waited for: who asked decides whether to try again. */
+		answers_give(queue, request->id, outcome);
+		forget(queue, request->id, request->len);
+	} else {
+		/* The reason is a text, with an end. */
+		if (outcome->body)
+			text = strndup(outcome->body, outcome->len);
+		settle(loaded, &(struct outcome) { .kind = outcome->kind, .body = text,
+						   .reason = outcome->reason });
+		free(text);
+	}
 	log_event(LOG_INFO, "event-ended", "function", request->pool->function.name, "request",
 		  request->id, "outcome", words[outcome->kind], NULL);
 	request->pool->nr_stored--;
@@ -298,7 +238,8 @@ static char *copy_payload(sqlite3_stmt *row, int column, size_t *len)
 	return copy;
 }
 
-#define COLUMNS	"id, payload, context, trace, tries, received"
+#define COLUMNS	"id, payload, context, trace, tries, received," \
+		" id IN (SELECT id FROM answer) AS promised"
 
 /* NULL if out of memory. */
 static struct request *load(struct queue *queue, struct pool *pool, sqlite3_stmt *row)
@@ -321,7 +262,7 @@ static struct request *load(struct queue *queue, struct pool *pool, sqlite3_stmt
 	*request->held += len;
 	*loaded = (struct loaded) {
 		.queue = queue, .request = request, .tries = sqlite3_column_int(row, 4),
-		.received = sqlite3_column_int64(row, 5),
+		.received = sqlite3_column_int64(row, 5), .promised = sqlite3_column_int(row, 6),
 	};
 	request->data = loaded;
 	request->ended = ended;
@@ -332,8 +273,9 @@ static struct request *load(struct queue *queue, struct pool *pool, sqlite3_stmt
 
 struct request *queue_claim(struct queue *queue, struct pool *pool, const char *id)
 {
-	sqlite3_stmt *row = ask(queue, "SELECT " COLUMNS " FROM event WHERE id = ? AND function = ?",
-				"ss", id, pool->function.name);
+	sqlite3_stmt *row = queue_ask(queue, "SELECT " COLUMNS " FROM event"
+				      " WHERE id = ? AND function = ?",
+				      "ss", id, pool->function.name);
 	struct request *request = NULL;
 
 	if (row && sqlite3_step(row) == SQLITE_ROW)
@@ -352,10 +294,11 @@ static void load_of(struct queue *queue, struct pool *pool)
 	/* Memory is for those who wait for an answer first. */
 	if (pool->nr_stored >= pool->function.max || http->held > http->held_max / 2)
 		return;
-	rows = ask(queue, "SELECT " COLUMNS " FROM event"
-		   " WHERE function = ? AND due <= ? ORDER BY due, rowid LIMIT ?", "sii",
-		   pool->function.name, (int64_t)time(NULL),
-		   (int64_t)pool->function.max + pool->nr_stored);
+	rows = queue_ask(queue, "SELECT " COLUMNS " FROM event"
+			 " WHERE function = ? AND due <= ? AND (? OR NOT promised)"
+			 " ORDER BY due, rowid LIMIT ?", "siii", pool->function.name,
+			 (int64_t)time(NULL), (int64_t)!answers_are_many(queue),
+			 (int64_t)pool->function.max + pool->nr_stored);
 	while (rows && pool->nr_stored < pool->function.max && sqlite3_step(rows) == SQLITE_ROW) {
 		if (is_loaded(queue, (const char *)sqlite3_column_text(rows, 0)))
 			continue;
@@ -368,10 +311,10 @@ static void load_of(struct queue *queue, struct pool *pool)
 
 static void bury_all_of(struct queue *queue, const char *function)
 {
-	sqlite3_stmt *rows = ask(queue, "SELECT id, length(payload), tries FROM event"
+	sqlite3_stmt *rows = queue_ask(queue, "SELECT id, length(payload), tries FROM event"
 				 " WHERE function = ? LIMIT 100", "s", function);
 
-	begin(queue);
+	queue_begin(queue);
 	while (rows && sqlite3_step(rows) == SQLITE_ROW)
 		if (!is_loaded(queue, (const char *)sqlite3_column_text(rows, 0)))
 			bury(queue, (const char *)sqlite3_column_text(rows, 0),
@@ -382,7 +325,7 @@ static void bury_all_of(struct queue *queue, const char *function)
 
 static void load_due(struct queue *queue)
 {
-	sqlite3_stmt *rows = ask(queue, "SELECT DISTINCT function FROM event WHERE due <= ?", "i",
+	sqlite3_stmt *rows = queue_ask(queue, "SELECT DISTINCT function FROM event WHERE due <= ?", "i",
 				 (int64_t)time(NULL));
 	const char *name;
 	struct pool *pool;
@@ -402,7 +345,7 @@ static void load_due(struct queue *queue)
 /* By the commands for dead letters. The version is that of others' changes. */
 static void take_changes(struct queue *queue)
 {
-	uint64_t version = ask_number(queue, "PRAGMA data_version");
+	uint64_t version = queue_ask_number(queue, "PRAGMA data_version");
 
 	if (version == queue->version)
 		return;
@@ -419,7 +362,7 @@ void queue_look(struct queue *queue)
 void queue_run(struct queue *queue)
 {
 	if (!TAILQ_EMPTY(&queue->additions))
-		commit(queue);
+		queue_commit(queue);
 	if (!queue->hungry || queue->coordinator->draining)
 		return;
 	queue->hungry = false;
@@ -435,7 +378,7 @@ int queue_open(struct queue *queue, struct coordinator *coordinator, struct erro
 	TAILQ_INIT(&queue->loaded);
 	if (queue_file_open(&queue->db, err))
 		return -1;
-	queue->version = ask_number(queue, "PRAGMA data_version");
+	queue->version = queue_ask_number(queue, "PRAGMA data_version");
 	recount(queue);
 	return 0;
 }
@@ -449,16 +392,16 @@ void queue_forget_ended(struct queue *queue, int fd)
 		ended_put(&queue->ended, &queue->coordinator->shelf);
 	if (!queue->ended.page || !queue->ended.page->nr)
 		return;
-	begin(queue);
+	queue_begin(queue);
 	for (i = 0; i < queue->ended.page->nr; i++)
-		(void)tell(queue, "DELETE FROM event WHERE id = ?", "s", queue->ended.page->ids[i]);
-	commit(queue);
+		(void)queue_tell(queue, "DELETE FROM event WHERE id = ?", "s", queue->ended.page->ids[i]);
+	queue_commit(queue);
 	recount(queue);
 }
 
 void queue_close(struct queue *queue)
 {
-	commit(queue);
+	queue_commit(queue);
 	ended_close(&queue->ended, &queue->coordinator->shelf);
 	sqlite3_close(queue->db);
 }

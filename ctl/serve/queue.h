@@ -19,6 +19,8 @@ struct queue {
 	bool open_transaction;
 	bool hungry;		/* there may be some to be run */
 	uint64_t stored, dead, bytes;
+	uint64_t answers, answer_bytes;	/* those of answers.h that are to be sent */
+	bool answered;		/* there may be some that are not being sent */
 	uint64_t version;	/* of the file, but for our changes */
 	struct timer flush;
 	struct ended ended;
@@ -41,6 +43,10 @@ bool queue_is_full(const struct queue *queue);
 void queue_add(struct queue *queue, struct request *request, queue_fn done);
 /* That which an earlier coordinator has handed out and a task still has; NULL: it is none of these. */
 struct request *queue_claim(struct queue *queue, struct pool *pool, const char *id);
+/* A transaction for what is changed now; it goes to disk in a moment. */
+void queue_begin(struct queue *queue);
+/* What was added and changed goes to disk, and who added it is told. */
+void queue_commit(struct queue *queue);
 /* Now and then: others may have changed it, and times have come. */
 void queue_look(struct queue *queue);
 /* What is to be done before the loop waits: to disk with what was added, and out with what is due. */

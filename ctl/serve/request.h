@@ -30,11 +30,19 @@ struct outcome {
 
 struct pool;
 
+/* Where the answer to a message goes: an MQTT topic, with what its sender knows it by. */
+struct address {
+	char *topic;
+	void *correlation;	/* or NULL */
+	uint16_t len;
+};
+
 struct request {
 	struct pool *pool;
 	char id[REQUEST_ID_SIZE];
 	char trace[REQUEST_TRACE_SIZE];
 	char *context;		/* the client's, base64, or NULL */
+	const struct address *address;	/* until it is stored; NULL: nobody waits for what comes of it */
 	char *payload;
 	size_t len;
 	size_t *held;		/* counts the payload as long as the request lives; or NULL */

@@ -15,6 +15,7 @@
 #include "lib/function_field.h"
 #include "lib/function_group.h"
 #include "lib/name.h"
+#include "lib/topic.h"
 
 #define LEAST	"\"name\": \"store\", \"runtime\": \"python\", \"code\": \"store.py:handler\""
 #define PROGRAM	"\"name\": \"store\", \"runtime\": \"command\", \"code\": [\"./x\", \"-v\"]"
@@ -119,8 +120,12 @@ static const struct {
 	{ "{" LEAST ", \"triggers\": [{\"topic\": \"a/#/b\"}]}", "triggers[0].topic is 'a/#/b'" },
 	{ "{" LEAST ", \"triggers\": [{\"topic\": \"a+/b\"}]}", "triggers[0].topic is 'a+/b'" },
 	{ "{" LEAST ", \"triggers\": [{\"topic\": \"+b\"}]}", "triggers[0].topic is '+b'" },
-	{ "{" LEAST ", \"triggers\": [{\"topic\": \"a\"}, {\"topic\": \"b\", \"response\": \"c/+\"}]}",
+	{ "{" LEAST ", \"triggers\": [{\"topic\": \"+\"}, {\"topic\": \"+/b\", \"response\": \"c/+\"}]}",
 	  "triggers[1].response is 'c/+'" },
+	{ "{" LEAST ", \"triggers\": [{\"topic\": \"a/#\"}]}", "where a device's client id is" },
+	{ "{" LEAST ", \"triggers\": [{\"topic\": \"$SYS/+\"}]}", "where a device's client id is" },
+	{ "{" LEAST ", \"triggers\": [{\"topic\": \"+\", \"response\": \"a/%cb\"}]}",
+	  "in the place of the client id" },
 	{ "{" LEAST ", \"forward\": {}}", "forward names no place" },
 	{ "{" LEAST ", \"forward\": {\"hub\": \"https://b\", \"cloud\": \"f\"}}", "forward names two" },
 	{ "{" LEAST ", \"forward\": {\"hub\": \"http://b\"}}", "forward.hub is 'http://b'" },
@@ -187,7 +192,7 @@ static const char whole[] = "{" LEAST ", \"version\": \"7\", \"alias\": \"live\"
 	"\"198.18.0.5:80=127.0.0.1:8080,prefer-local\", \"unix:/a=unix:/b\"], "
 	"\"libraries\": [\"libfoo.so.1=/opt/libfoo.so\"], \"grants\": \"shop/till\", "
 	"\"devices\": {\"tokens\": [\"till\"], \"certificates\": [\"CN=till\"], \"mqtt\": [\"till-1\"]}, "
-	"\"triggers\": [{\"topic\": \"+/orders/#\", \"response\": \"done\"}, {\"topic\": \"#\"}], "
+	"\"triggers\": [{\"topic\": \"+/orders/#\", \"response\": \"%c/done\"}, {\"topic\": \"a/+\"}], "
 	"\"forward\": {\"hub\": \"https://other:8443\"}}";
 
 TEST(every_field)
@@ -215,10 +220,49 @@ TEST(every_field)
 	EXPECT_STREQ("CN=till", function.certificates[0]);
 	EXPECT_STREQ("till-1", function.mqtt[0]);
 	ASSERT_EQ(2, function.nr_triggers);
-	EXPECT_STREQ("done", function.triggers[0].response);
+	EXPECT_STREQ("%c/done", function.triggers[0].response);
 	EXPECT_EQ(NULL, function.triggers[1].response);
 	EXPECT_STREQ("https://other:8443", function.forward_hub);
 	function_free(&function);
+}
+
+/* Filter, topic, the client id that it has there or NULL; a response and what becomes of it. */
+static const struct {
+	const char *filter, *topic, *device, *response, *expected;
+} levels[] = {
+	{ "+", "till", "till", "%c", "till" },
+	{ "a/+/b/+", "a/till/b/c", "till", "%c/%c/x", "till/till/x" },
+	{ "+/#", "till/b/c", "till", "a/%c", "a/till" },
+	{ "/+/b", "/till/b", "till", "/%c/", "/till/" },
+	{ "a/+", "a/", NULL, "%cc/%%c/c%c", "%cc/%%c/c%c" },
+	{ "a/+/b", "a//b", NULL, "", "" },
+	{ "a/b", "a/b", NULL, "a/%c/b", "a//b" },
+};
+
+TEST(topics)
+{
+	char *response, device[16];
+	const char *found;
+	size_t i, len;
+
+	for (i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+		found = topic_device(levels[i].filter, levels[i].topic, &len);
+		ASSERT_EQ(!levels[i].device, !found) { TH_LOG("%s", levels[i].filter); }
+		snprintf(device, sizeof(device), "%.*s", found ? (int)len : 0, found ?: "");
+		EXPECT_STREQ(levels[i].device ?: "", device);
+		response = topic_for_device(levels[i].response, device);
+		EXPECT_STREQ(levels[i].expected, response);
+		free(response);
+	}
+	found = topic_device("a/+/b", "a/till/b", &len);
+	EXPECT_TRUE(topic_is_of_device("a/till/x", "a/till/b", found, len));
+	EXPECT_TRUE(topic_is_of_device("a/till//", "a/till/b", found, len));
+	EXPECT_FALSE(topic_is_of_device("a/till/", "a/till/b", found, len));
+	EXPECT_FALSE(topic_is_of_device("a/till", "a/till/b", found, len));
+	EXPECT_FALSE(topic_is_of_device("a/tills/x", "a/till/b", found, len));
+	EXPECT_FALSE(topic_is_of_device("b/till/x", "a/till/b", found, len));
+	EXPECT_FALSE(topic_is_of_device("a/till/+", "a/till/b", found, len));
+	EXPECT_FALSE(topic_is_of_device("a", "a/till/b", found, len));
 }
 
 /* What is written is read as the same. */
@@ -282,7 +326,7 @@ static const struct {
 	{ ", \"memory\": 64", "", "1", "1", FUNCTION_TOGETHER, true },
 	{ ", \"priority\": 9, \"reuse\": \"keep\"", "", "1", "1", FUNCTION_TOGETHER, true },
 	{ ", \"devices\": {\"tokens\": [\"a\"]}", "", "1", "1", FUNCTION_TOGETHER, true },
-	{ ", \"triggers\": [{\"topic\": \"a\"}]", "", "1", "1", FUNCTION_TOGETHER, true },
+	{ ", \"triggers\": [{\"topic\": \"+/a\"}]", "", "1", "1", FUNCTION_TOGETHER, true },
 	{ ", \"concurrency\": {\"max\": 1}", "", "1", "1", FUNCTION_TOGETHER, true },
 	/* The order of what is a set. */
 	{ ", \"overrides\": [\"unix:/a=unix:/b\", \"unix:/c=unix:/d\"]",
