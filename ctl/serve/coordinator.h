@@ -58,7 +58,7 @@ struct coordinator {
 	struct timer tick;	/* for what nothing tells of */
 	uint64_t tasks;		/* started ever */
 	struct timespec functions_stamp;	/* of their directory, as it was read */
-	uint64_t functions_read, room_made;
+	uint64_t functions_read;
 	bool draining;
 	bool changed;		/* a request may be given to a task, or a task be started */
 };

@@ -13,7 +13,6 @@
 #include "memory.h"
 #include "task.h"
 
-#define ROOM_NS		(200 * NS_PER_MS)
 #define LOOK_NS		(60 * NS_PER_S)	/* at manifests of functions that have no pool yet */
 
 /* When its manifest was written; all zero: it is not deployed. */
@@ -259,29 +258,46 @@ bool pool_is_fresh(const struct pool *pool)
 	return !pool->coordinator->backend->task_reset || function->mode != FUNCTION_IMAGE;
 }
 
+struct room {
+	struct task *oldest;	/* of those that wait for an event, or NULL */
+	unsigned int wanted;	/* tasks that requests wait for */
+	unsigned int coming;	/* tasks that are ending */
+};
+
+static void survey_room(struct coordinator *coordinator, struct room *room)
+{
+	struct pool *pool;
+	struct task *task;
+
+	*room = (struct room) {};
+	TAILQ_FOREACH(pool, &coordinator->pools, link) {
+		if (pool->nr_waiting > pool->nr_starting && pool->nr_tasks < pool->function.max)
+			room->wanted += pool->nr_waiting - pool->nr_starting;
+		TAILQ_FOREACH(task, &pool->tasks, link) {
+			room->coming += task->state == TASK_ENDING;
+			if (task->state == TASK_IDLE && (!room->oldest || task->since < room->oldest->since))
+				room->oldest = task;
+		}
+	}
+}
+
 /*
  * Idle tasks have been put back to their image, or have given back what equals it, when their event
- * ended. What is left is to end the one that has waited longest.
+ * ended. What is left is to end the one that has waited longest: one for each request that waits
+ * for memory, as what an ending one has takes a moment to come back.
  */
 void pool_make_room(struct coordinator *coordinator)
 {
-	struct task *task, *oldest = NULL;
-	struct pool *pool;
+	struct room room;
 
-	/* What the last one had takes a moment to come back. */
-	if (loop_now() - coordinator->room_made < ROOM_NS ||
-	    memory_available() >= coordinator->settings.reserve)
+	if (memory_available() >= coordinator->settings.reserve)
 		return;
-	TAILQ_FOREACH(pool, &coordinator->pools, link)
-		TAILQ_FOREACH(task, &pool->tasks, link)
-			if (task->state == TASK_IDLE && (!oldest || task->since < oldest->since))
-				oldest = task;
-	if (!oldest)
+	survey_room(coordinator, &room);
+	if (!room.oldest || (room.coming && room.coming >= room.wanted))
 		return;
-	log_event(LOG_NOTICE, "task-retired", "function", oldest->pool->function.name, "reason",
+	log_event(LOG_NOTICE, "task-retired", "function", room.oldest->pool->function.name, "reason",
 		  "the hub has little memory left", NULL);
-	task_end(oldest, "the hub has little memory left");
-	coordinator->room_made = loop_now();
+	task_end(room.oldest, "the hub has little memory left");
 }
 
 bool pool_wants_spare(const struct pool *pool)

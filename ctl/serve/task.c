@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "memory.h"
 #include "task_parts.h"
 #include "waiting.h"
 
@@ -75,6 +76,7 @@ static void remove_task(struct task *task)
 	loop_cancel(task_loop(task), &task->timer);
 	TAILQ_REMOVE(&pool->tasks, task, link);
 	pool->coordinator->changed = true;
+	memory_forget();
 	free(task);
 }
 
