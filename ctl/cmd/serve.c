@@ -16,7 +16,7 @@
 enum {
 	OPTION_SOCKET = 256, OPTION_PORT, OPTION_WAIT, OPTION_RETRY, OPTION_IDLE, OPTION_RESERVE,
 	OPTION_ANY_USER, OPTION_LISTEN, OPTION_CERTIFICATE, OPTION_KEY, OPTION_CA, OPTION_HOPS,
-	OPTION_FORWARDS, OPTION_LOAD,
+	OPTION_FORWARDS, OPTION_LOAD, OPTION_NO_SPARES,
 };
 
 static const struct argp_option options[] = {
@@ -48,6 +48,8 @@ static const struct argp_option options[] = {
 	  .doc = "have as many requests under way to others at a time (default: 16)" },
 	{ .name = "load", .key = OPTION_LOAD, .arg = "PERCENT",
 	  .doc = "start no task while the last minute's load is above this share of all processors (default: 0, at any load)" },
+	{ .name = "no-spares", .key = OPTION_NO_SPARES,
+	  .doc = "start no task before there is an event for it, but what functions want to have warm" },
 	{}
 };
 
@@ -106,6 +108,9 @@ static int option(int key, char *arg, void *data, struct error *err)
 		return number("a number of requests", arg, FORWARDS_MAX, &settings->forwards, err);
 	case OPTION_LOAD:
 		return number("a load in percent", arg, LOAD_MAX, &settings->load, err);
+	case OPTION_NO_SPARES:
+		settings->spares = false;
+		return 0;
 	}
 	return error_usage(err, "serve takes no '%.80s', options only", arg);
 }
@@ -124,7 +129,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
 	struct settings settings = {
 		.socket = SOCKET, .port = PORT, .wait_s = 10, .retry_s = 60, .idle_s = 600,
-		.reserve = RESERVE, .hops = 3, .forwards = 16,
+		.reserve = RESERVE, .hops = 3, .forwards = 16, .spares = true,
 	};
 
 	if (cmd_parse(&cmd_serve, argc, argv, option, &settings, err) || check(&settings, err))
@@ -136,7 +141,7 @@ const struct command cmd_serve = {
 	.object = "serve",
 	.args = "[--socket PATH] [--port N] [--wait SECONDS] [--retry SECONDS] [--idle SECONDS] "
 		"[--reserve BYTES] [--any-user] [--listen ADDRESS:PORT] [--certificate FILE] [--key FILE] [--ca FILE] "
-		"[--hops N] [--forwards N] [--load PERCENT]",
+		"[--hops N] [--forwards N] [--load PERCENT] [--no-spares]",
 	.summary = "Take requests and have tasks of functions answer them",
 	.help = "Serves the Lambda Invoke API to clients of this hub and, with --listen, to devices, and the Runtime API to tasks. "
 		"Runs in the foreground; SIGTERM has it answer what it has and end. See coppice-serve(8).",

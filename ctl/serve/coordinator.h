@@ -34,6 +34,7 @@ struct settings {
 	unsigned int retry_s;	/* before the second try of an asynchronous one */
 	unsigned int idle_s;	/* until an idle task is ended */
 	uint64_t reserve;	/* bytes of the hub's memory that stay available */
+	bool spares;		/* a task of each group in use waits for whichever function needs one */
 	bool any_user;		/* may invoke */
 	unsigned int hops;	/* hubs at most that a request comes through */
 	unsigned int forwards;	/* requests under way to others at a time */

@@ -13,6 +13,7 @@
 #include "memory.h"
 #include "task.h"
 
+#define QUIET_NS	(100 * NS_PER_MS)
 #define LOOK_NS		(60 * NS_PER_S)	/* at manifests of functions that have no pool yet */
 
 /* When its manifest was written; all zero: it is not deployed. */
@@ -152,7 +153,7 @@ static void end_idle_too_long(struct pool *pool)
 	for (task = TAILQ_FIRST(&pool->tasks); task; task = next) {
 		next = TAILQ_NEXT(task, link);
 		if (task->state == TASK_IDLE && now - task->since > limit &&
-		    pool->nr_tasks > pool->function.min_warm)
+		    (task->spare || pool->nr_tasks > pool->function.min_warm))
 			task_end(task, "it was idle");
 	}
 }
@@ -204,7 +205,7 @@ void pool_fill_all(struct coordinator *coordinator)
 	TAILQ_FOREACH(pool, &coordinator->pools, link) {
 		if (pool->nr_tasks >= pool->function.min_warm || !pool_may_start(pool))
 			continue;
-		if (task_begin(pool, &err))
+		if (task_begin(pool, false, &err))
 			log_event(LOG_ERR, "start-failed", "function", pool->function.name,
 				  "reason", err.text, NULL);
 	}
@@ -232,8 +233,41 @@ struct task *pool_idle(struct pool *pool)
 	struct task *task;
 
 	TAILQ_FOREACH(task, &pool->tasks, link)
-		if (task->state == TASK_IDLE && task_takes_events(task))
+		if (task->state == TASK_IDLE && !task->spare && task_takes_events(task))
 			return task;
+	return NULL;
+}
+
+/* Such a task is told at its start how it is to be between two events, and has its limits from then on. */
+static bool is_reset(const struct pool *pool)
+{
+	return !pool_is_fresh(pool) && pool->function.reuse == FUNCTION_RESET;
+}
+
+/* Would a task that was started for one do for the other? All else comes with the event. */
+static bool are_kin(const struct pool *a, const struct pool *b)
+{
+	return !strcmp(a->group, b->group) && a->function.memory == b->function.memory &&
+	       is_reset(a) == is_reset(b) && !memcmp(&a->grants, &b->grants, sizeof(a->grants));
+}
+
+struct task *pool_take_spare(struct pool *pool, bool starting)
+{
+	enum task_state state = starting ? TASK_STARTING : TASK_IDLE;
+	struct pool *other;
+	struct task *task;
+
+	if (pool->deleted || pool->nr_tasks >= pool->function.max)
+		return NULL;
+	TAILQ_FOREACH(other, &pool->coordinator->pools, link) {
+		if (!other->nr_spares || !are_kin(pool, other))
+			continue;
+		TAILQ_FOREACH(task, &other->tasks, link)
+			if (task->spare && task->state == state && task_takes_events(task)) {
+				task_move(task, pool);
+				return task;
+			}
+	}
 	return NULL;
 }
 
@@ -264,6 +298,12 @@ struct room {
 	unsigned int coming;	/* tasks that are ending */
 };
 
+/* Nobody has asked for a spare yet. */
+static bool goes_before(const struct task *a, const struct task *b)
+{
+	return a->spare != b->spare ? a->spare : a->since < b->since;
+}
+
 static void survey_room(struct coordinator *coordinator, struct room *room)
 {
 	struct pool *pool;
@@ -275,7 +315,7 @@ static void survey_room(struct coordinator *coordinator, struct room *room)
 			room->wanted += pool->nr_waiting - pool->nr_starting;
 		TAILQ_FOREACH(task, &pool->tasks, link) {
 			room->coming += task->state == TASK_ENDING;
-			if (task->state == TASK_IDLE && (!room->oldest || task->since < room->oldest->since))
+			if (task->state == TASK_IDLE && (!room->oldest || goes_before(task, room->oldest)))
 				room->oldest = task;
 		}
 	}
@@ -300,12 +340,44 @@ void pool_make_room(struct coordinator *coordinator)
 	task_end(room.oldest, "the hub has little memory left");
 }
 
-bool pool_wants_spare(const struct pool *pool)
+static bool is_in_use(const struct pool *pool)
 {
 	uint64_t idle_ns = pool->coordinator->settings.idle_s * NS_PER_S;
 
-	return pool_is_fresh(pool) && !pool->nr_idle && pool->last_event &&
-	       !pool->coordinator->draining && loop_now() - pool->last_event < idle_ns;
+	return pool->last_event && !pool->deleted && !pool->coordinator->draining &&
+	       loop_now() - pool->last_event < idle_ns;
+}
+
+/* Tasks of an image are told with the event whose they are, others at their start. */
+static bool may_have_spares(const struct pool *pool)
+{
+	return pool->coordinator->settings.spares && pool->function.mode == FUNCTION_IMAGE &&
+	       pool->function.runtime == FUNCTION_PYTHON;
+}
+
+bool pool_wants_next(const struct pool *pool)
+{
+	return pool_is_fresh(pool) && !may_have_spares(pool) && !pool->nr_idle && is_in_use(pool);
+}
+
+/* What is at work now is not to be slowed down, unless it takes long. */
+static bool is_quiet(const struct pool *pool)
+{
+	return pool->nr_tasks == pool->nr_idle + pool->nr_starting ||
+	       loop_now() - pool->last_event > QUIET_NS;
+}
+
+bool pool_wants_spare(const struct pool *pool)
+{
+	const struct pool *other;
+
+	if (!may_have_spares(pool) || !is_in_use(pool) || !is_quiet(pool) ||
+	    memory_available() / 2 < pool->coordinator->settings.reserve)
+		return false;
+	TAILQ_FOREACH(other, &pool->coordinator->pools, link)
+		if (other->nr_spares && are_kin(pool, other))
+			return false;
+	return true;
 }
 
 uint64_t pool_expected_wait(const struct pool *pool)

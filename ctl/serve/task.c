@@ -33,6 +33,11 @@ static void count(struct task *task, int by)
 {
 	struct pool *pool = task->pool;
 
+	if (task->spare) {
+		pool->nr_spares += task->state != TASK_ENDING ? by : 0;
+		pool->nr_idle_spares += task->state == TASK_IDLE ? by : 0;
+		return;
+	}
 	pool->nr_starting += task->state == TASK_STARTING ? by : 0;
 	pool->nr_idle += task->state == TASK_IDLE ? by : 0;
 	pool->nr_tasks += task->state != TASK_ENDING ? by : 0;
@@ -47,6 +52,16 @@ void task_enter(struct task *task, enum task_state state, uint64_t limit_ns)
 	loop_cancel(task_loop(task), &task->timer);
 	if (limit_ns)
 		loop_at(task_loop(task), &task->timer, task->since + limit_ns);
+}
+
+void task_move(struct task *task, struct pool *pool)
+{
+	count(task, -1);
+	TAILQ_REMOVE(&task->pool->tasks, task, link);
+	task->pool = pool;
+	task->spare = false;
+	TAILQ_INSERT_HEAD(&pool->tasks, task, link);
+	count(task, 1);
 }
 
 /*
@@ -176,7 +191,8 @@ static void start_failed(struct task *task)
 	log_event(LOG_ERR, "start-failed", "function", task->pool->function.name, "reason",
 		  err.text, NULL);
 	task->pool->last_event = 0;
-	waiting_fail(task->pool, err.text);
+	if (!task->spare)
+		waiting_fail(task->pool, err.text);
 }
 
 static void on_exit_(struct watch *watch, uint32_t events)
@@ -197,6 +213,9 @@ static void on_exit_(struct watch *watch, uint32_t events)
 		start_failed(task);
 	else if (task->state == TASK_BUSY && task->channel.plain && !task->status)
 		channel_finish(task);
+	/* Whoever ends a task that waits, to delete its group, wants no other in its place. */
+	else if (task->state == TASK_IDLE)
+		task->pool->last_event = 0;
 	task_end(task, NULL);
 	task->exited = true;
 	remove_task(task);
@@ -232,7 +251,8 @@ static void on_timer(struct timer *timer)
 		remove_task(task);
 		break;
 	case TASK_STARTING:
-		waiting_fail(task->pool, "the function's task did not ask for an event in time");
+		if (!task->spare)
+			waiting_fail(task->pool, "the function's task did not ask for an event in time");
 		task_end(task, "it did not get as far as to ask for an event");
 		break;
 	default:
@@ -285,7 +305,7 @@ void task_is_ready(struct task *task)
 	struct pool *pool = task->pool;
 
 	if (task->state == TASK_STARTING)
-		pool->cold_starts++;
+		pool->cold_starts += !task->spare;
 	else if (pool->function.reuse == FUNCTION_RESET)
 		pool->resets++;
 	if (task->outdated || (pool->coordinator->draining && !pool->nr_waiting)) {
