@@ -8,6 +8,7 @@
  *	invoke, runtime_api, metrics	what is served by HTTP: to clients, to tasks, to monitors
  *	request		what is asked for
  *	pool		a deployed function: its tasks, what it has measured, its log
+ *	spare		a task of a group for whichever of its functions needs one
  *	waiting		requests of all functions that wait for a task, in order
  *	forward, curl	requests that go to another hub or to the cloud
  *	task		one process that handles events one after the other

@@ -11,9 +11,9 @@
 #include "lib/name.h"
 #include "log.h"
 #include "memory.h"
+#include "spare.h"
 #include "task.h"
 
-#define QUIET_NS	(100 * NS_PER_MS)
 #define LOOK_NS		(60 * NS_PER_S)	/* at manifests of functions that have no pool yet */
 
 /* When its manifest was written; all zero: it is not deployed. */
@@ -238,39 +238,6 @@ struct task *pool_idle(struct pool *pool)
 	return NULL;
 }
 
-/* Such a task is told at its start how it is to be between two events, and has its limits from then on. */
-static bool is_reset(const struct pool *pool)
-{
-	return !pool_is_fresh(pool) && pool->function.reuse == FUNCTION_RESET;
-}
-
-/* Would a task that was started for one do for the other? All else comes with the event. */
-static bool are_kin(const struct pool *a, const struct pool *b)
-{
-	return !strcmp(a->group, b->group) && a->function.memory == b->function.memory &&
-	       is_reset(a) == is_reset(b) && !memcmp(&a->grants, &b->grants, sizeof(a->grants));
-}
-
-struct task *pool_take_spare(struct pool *pool, bool starting)
-{
-	enum task_state state = starting ? TASK_STARTING : TASK_IDLE;
-	struct pool *other;
-	struct task *task;
-
-	if (pool->deleted || pool->nr_tasks >= pool->function.max)
-		return NULL;
-	TAILQ_FOREACH(other, &pool->coordinator->pools, link) {
-		if (!other->nr_spares || !are_kin(pool, other))
-			continue;
-		TAILQ_FOREACH(task, &other->tasks, link)
-			if (task->spare && task->state == state && task_takes_events(task)) {
-				task_move(task, pool);
-				return task;
-			}
-	}
-	return NULL;
-}
-
 bool pool_may_start(const struct pool *pool)
 {
 	const struct settings *settings = &pool->coordinator->settings;
@@ -340,7 +307,7 @@ void pool_make_room(struct coordinator *coordinator)
 	task_end(room.oldest, "the hub has little memory left");
 }
 
-static bool is_in_use(const struct pool *pool)
+bool pool_is_in_use(const struct pool *pool)
 {
 	uint64_t idle_ns = pool->coordinator->settings.idle_s * NS_PER_S;
 
@@ -348,36 +315,10 @@ static bool is_in_use(const struct pool *pool)
 	       loop_now() - pool->last_event < idle_ns;
 }
 
-/* Tasks of an image are told with the event whose they are, others at their start. */
-static bool may_have_spares(const struct pool *pool)
-{
-	return pool->coordinator->settings.spares && pool->function.mode == FUNCTION_IMAGE &&
-	       pool->function.runtime == FUNCTION_PYTHON;
-}
-
 bool pool_wants_next(const struct pool *pool)
 {
-	return pool_is_fresh(pool) && !may_have_spares(pool) && !pool->nr_idle && is_in_use(pool);
-}
-
-/* What is at work now is not to be slowed down, unless it takes long. */
-static bool is_quiet(const struct pool *pool)
-{
-	return pool->nr_tasks == pool->nr_idle + pool->nr_starting ||
-	       loop_now() - pool->last_event > QUIET_NS;
-}
-
-bool pool_wants_spare(const struct pool *pool)
-{
-	const struct pool *other;
-
-	if (!may_have_spares(pool) || !is_in_use(pool) || !is_quiet(pool) ||
-	    memory_available() / 2 < pool->coordinator->settings.reserve)
-		return false;
-	TAILQ_FOREACH(other, &pool->coordinator->pools, link)
-		if (other->nr_spares && are_kin(pool, other))
-			return false;
-	return true;
+	return pool->coordinator->settings.spares && pool_is_fresh(pool) && !spare_possible(pool) &&
+	       !pool->nr_idle && pool_is_in_use(pool);
 }
 
 uint64_t pool_expected_wait(const struct pool *pool)

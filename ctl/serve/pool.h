@@ -23,7 +23,7 @@ struct pool {
 	TAILQ_HEAD(tasks, task) tasks;	/* idle ones in order of their last event, the latest first */
 	unsigned int nr_tasks;	/* those that are not being ended */
 	unsigned int nr_starting, nr_idle, nr_waiting;
-	unsigned int nr_spares;	/* none of the above: see pool_take_spare() */
+	unsigned int nr_spares;	/* none of the above: see spare.h */
 	unsigned int nr_idle_spares;
 	unsigned int nr_stored;	/* requests of the queue that are handed out */
 	unsigned int nr_forwarding;	/* requests that another hub or the cloud has */
@@ -54,18 +54,13 @@ void pool_free_all(struct coordinator *coordinator);
 
 /* A task that can take an event, or NULL. */
 struct task *pool_idle(struct pool *pool);
-/*
- * A task that was started before it was known for which function of the group it would be, idle or still
- * starting. It becomes @pool's; NULL if there is none, or @pool has as many as it may.
- */
-struct task *pool_take_spare(struct pool *pool, bool starting);
 bool pool_may_start(const struct pool *pool);
 /* Are the tasks new ones each time? */
 bool pool_is_fresh(const struct pool *pool);
 /* If so, the next event shall find one that has started. */
 bool pool_wants_next(const struct pool *pool);
-/* Is a spare to be started, for the next of the group's functions that has no task? */
-bool pool_wants_spare(const struct pool *pool);
+/* Had it an event not long ago? */
+bool pool_is_in_use(const struct pool *pool);
 
 /* How long a request that comes now waits, by what was measured. */
 uint64_t pool_expected_wait(const struct pool *pool);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "log.h"
+#include "spare.h"
 #include "task.h"
 #include "waiting.h"
 
@@ -163,7 +164,7 @@ static void start_for(struct pool *pool)
 	unsigned int wanted = pool->nr_waiting + pool_wants_next(pool);
 	struct error err;
 
-	if (pool->nr_starting >= wanted || (pool->nr_waiting && pool_take_spare(pool, true)))
+	if (pool->nr_starting >= wanted || (pool->nr_waiting && spare_take(pool, true)))
 		return;
 	if (pool->nr_waiting)
 		pool_make_room(pool->coordinator);
@@ -181,7 +182,7 @@ static void start_spare(struct pool *pool)
 {
 	struct error err;
 
-	if (!pool_wants_spare(pool) || !task_begin(pool, true, &err))
+	if (!spare_wanted(pool) || !task_begin(pool, true, &err))
 		return;
 	log_event(LOG_ERR, "start-failed", "function", pool->function.name, "reason", err.text,
 		  NULL);
@@ -195,7 +196,7 @@ static bool give_one(struct coordinator *coordinator)
 	struct task *task;
 
 	TAILQ_FOREACH(request, &coordinator->waiting, link) {
-		task = pool_idle(request->pool) ?: pool_take_spare(request->pool, false);
+		task = pool_idle(request->pool) ?: spare_take(request->pool, false);
 		if (!task)
 			continue;
 		take_out(request);
