@@ -16,8 +16,8 @@
 enum {
 	OPTION_SOCKET = 256, OPTION_PORT, OPTION_WAIT, OPTION_RETRY, OPTION_IDLE, OPTION_RESERVE,
 	OPTION_ANY_USER, OPTION_LISTEN, OPTION_CERTIFICATE, OPTION_KEY, OPTION_CA, OPTION_HOPS,
-	OPTION_FORWARDS, OPTION_LOAD, OPTION_MQTT, OPTION_MQTT_ID, OPTION_MQTT_LOGIN, OPTION_MQTT_CA,
-	OPTION_MQTT_CERTIFICATE, OPTION_MQTT_KEY,
+	OPTION_FORWARDS, OPTION_LOAD, OPTION_NO_SPARES, OPTION_MQTT, OPTION_MQTT_ID, OPTION_MQTT_LOGIN,
+	OPTION_MQTT_CA, OPTION_MQTT_CERTIFICATE, OPTION_MQTT_KEY,
 };
 
 static const struct argp_option options[] = {
@@ -49,6 +49,8 @@ static const struct argp_option options[] = {
 	  .doc = "have as many requests under way to others at a time (default: 16)" },
 	{ .name = "load", .key = OPTION_LOAD, .arg = "PERCENT",
 	  .doc = "start no task while the last minute's load is above this share of all processors (default: 0, at any load)" },
+	{ .name = "no-spares", .key = OPTION_NO_SPARES,
+	  .doc = "start no task before there is an event for it, but what functions want to have warm" },
 	{ .name = "mqtt", .key = OPTION_MQTT, .arg = "HOST[:PORT]",
 	  .doc = "have messages of this MQTT broker be events, as functions' triggers say" },
 	{ .name = "mqtt-id", .key = OPTION_MQTT_ID, .arg = "ID",
@@ -144,6 +146,9 @@ static int option(int key, char *arg, void *data, struct error *err)
 		return number("a number of requests", arg, FORWARDS_MAX, &settings->forwards, err);
 	case OPTION_LOAD:
 		return number("a load in percent", arg, LOAD_MAX, &settings->load, err);
+	case OPTION_NO_SPARES:
+		settings->spares = false;
+		return 0;
 	}
 	return error_usage(err, "serve takes no '%.80s', options only", arg);
 }
@@ -171,7 +176,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
 	struct settings settings = {
 		.socket = SOCKET, .port = PORT, .wait_s = 10, .retry_s = 60, .idle_s = 600,
-		.reserve = RESERVE, .hops = 3, .forwards = 16,
+		.reserve = RESERVE, .hops = 3, .forwards = 16, .spares = true,
 	};
 
 	if (cmd_parse(&cmd_serve, argc, argv, option, &settings, err) || check(&settings, err))
@@ -183,8 +188,8 @@ const struct command cmd_serve = {
 	.object = "serve",
 	.args = "[--socket PATH] [--port N] [--wait SECONDS] [--retry SECONDS] [--idle SECONDS] "
 		"[--reserve BYTES] [--any-user] [--listen ADDRESS:PORT] [--certificate FILE] [--key FILE] [--ca FILE] "
-		"[--hops N] [--forwards N] [--load PERCENT] [--mqtt HOST[:PORT]] [--mqtt-id ID] [--mqtt-login FILE] "
-		"[--mqtt-ca FILE] [--mqtt-certificate FILE] [--mqtt-key FILE]",
+		"[--hops N] [--forwards N] [--load PERCENT] [--no-spares] [--mqtt HOST[:PORT]] [--mqtt-id ID] "
+		"[--mqtt-login FILE] [--mqtt-ca FILE] [--mqtt-certificate FILE] [--mqtt-key FILE]",
 	.summary = "Take requests and have tasks of functions answer them",
 	.help = "Serves the Lambda Invoke API to clients of this hub and, with --listen, to devices, and the Runtime API to tasks. "
 		"Runs in the foreground; SIGTERM has it answer what it has and end, SIGUSR1 leave its tasks to the next one. "

@@ -41,7 +41,7 @@ static bool is_cgroup2(const char *line, char path[PATH_MAX])
 	return true;
 }
 
-int cgroup_mount(char path[PATH_MAX], struct error *err)
+static int find_mount(char path[PATH_MAX], struct error *err)
 {
 	autofclose FILE *mounts = fopen("/proc/self/mountinfo", "re");
 	autofree char *line = NULL;
@@ -54,6 +54,17 @@ int cgroup_mount(char path[PATH_MAX], struct error *err)
 		if (is_cgroup2(line, path))
 			return 0;
 	return error_set(err, ENOENT, "cgroup v2 is not mounted: mount -t cgroup2 none /sys/fs/cgroup, or boot without systemd.unified_cgroup_hierarchy=0");
+}
+
+/* It stays where it is, and who starts a task asks for it several times. */
+int cgroup_mount(char path[PATH_MAX], struct error *err)
+{
+	static char found[PATH_MAX];
+
+	if (!found[0] && find_mount(found, err))
+		return -1;
+	strcpy(path, found);
+	return 0;
 }
 
 static bool climbs(const char *cgroup)
@@ -112,26 +123,35 @@ int cgroup_lock(struct error *err)
 	return fd;
 }
 
-static bool has_word(const char *file, const char *word)
+/* All of them, in words; they are what they are from the boot on. */
+static const char *controllers(void)
 {
-	autofclose FILE *f = fopen(file, "re");
-	char found[32];
+	static char found[256];
+	char path[PATH_MAX];
+	struct error ignored;
+	autoclose int fd = -1;
+	ssize_t len;
 
-	while (f && fscanf(f, "%31s", found) == 1)
-		if (!strcmp(found, word))
-			return true;
-	return false;
+	if (found[0] || cgroup_mount(path, &ignored))
+		return found;
+	strncat(path, "/cgroup.controllers", sizeof(path) - strlen(path) - 1);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	len = fd < 0 ? -1 : read(fd, found, sizeof(found) - 1);
+	found[len > 0 ? len : 0] = '\0';
+	return found;
 }
 
 bool cgroup_has_controller(const char *name)
 {
-	char mount[PATH_MAX], file[PATH_MAX];
-	struct error ignored;
+	const char *at = controllers();
+	size_t len = strlen(name), word;
 
-	if (cgroup_mount(mount, &ignored))
-		return false;
-	snprintf(file, sizeof(file), "%s/cgroup.controllers", mount);
-	return has_word(file, name);
+	for (; *at; at += word + strspn(at + word, " \n")) {
+		word = strcspn(at, " \n");
+		if (word == len && !strncmp(at, name, len))
+			return true;
+	}
+	return false;
 }
 
 static int write_file(const char *dir, const char *name, const char *text)
@@ -179,10 +199,13 @@ static int set_limit(const char *path, const char *controller, uint64_t limit,
 	if (!cgroup_has_controller(controller))
 		return error_set(err, EOPNOTSUPP, "this hub's cgroup v2 has no %s controller (cgroup v1 may have it): leave --%s-max out, or boot with systemd.unified_cgroup_hierarchy=1 cgroup_enable=%s",
 				 controller, controller, controller);
-	if (enable(path, controller, err))
-		return -1;
 	snprintf(file, sizeof(file), "%s.max", controller);
 	snprintf(text, sizeof(text), "%" PRIu64, limit);
+	/* To enable what is enabled already takes the kernel through all cgroups there are. */
+	if (!write_file(path, file, text))
+		return 0;
+	if (errno == ENOENT && enable(path, controller, err))
+		return -1;
 	if (write_file(path, file, text))
 		return error_set(err, errno, "%s/%s cannot be set to %s: %s", path, file, text,
 				 strerror(errno));

@@ -30,18 +30,18 @@ static int make_directories(const char *sub, struct error *err)
 	return 0;
 }
 
+/* The directories were made before the lock's file. */
 int state_lock(struct error *err)
 {
-	char path[PATH_MAX];
-	int fd;
+	int fd = open(DIRECTORY "/lock", O_RDWR | O_CLOEXEC);
 
-	if (make_directories(STATE_IMAGES, err) || make_directories(STATE_GROUPS, err))
+	if (fd < 0 && (make_directories(STATE_IMAGES, err) || make_directories(STATE_GROUPS, err)))
 		return -1;
-	snprintf(path, sizeof(path), "%s/lock", DIRECTORY);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		fd = open(DIRECTORY "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd >= 0 && !flock(fd, LOCK_EX))
 		return fd;
-	error_set(err, errno, "%s cannot be locked: %s: run as root", path, strerror(errno));
+	error_set(err, errno, DIRECTORY "/lock cannot be locked: %s: run as root", strerror(errno));
 	cleanup_close(&fd);
 	return -1;
 }

@@ -27,6 +27,8 @@
 #define COPPICE_ENV_CHANNEL	"COPPICE_CHANNEL_FD"
 /* Set in a task's environment if the event is several, a line each: "reset" or "keep". */
 #define COPPICE_ENV_REUSE	"COPPICE_REUSE"
+/* Set in a task's environment if there is no event for it yet. */
+#define COPPICE_ENV_SPARE	"COPPICE_SPARE"
 /* Set in a task's environment: CLOCK_MONOTONIC when it was asked for, in nanoseconds. */
 #define COPPICE_ENV_REQUEST	"COPPICE_REQUEST_NS"
 

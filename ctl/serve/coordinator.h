@@ -8,6 +8,7 @@
  *	invoke, runtime_api, metrics	what is served by HTTP: to clients, to tasks, to monitors
  *	request		what is asked for
  *	pool		a deployed function: its tasks, what it has measured, its log
+ *	spare		a task of a group for whichever of its functions needs one
  *	waiting		requests of all functions that wait for a task, in order
  *	forward, curl	requests that go to another hub or to the cloud
  *	task		one process that handles events one after the other
@@ -38,6 +39,7 @@ struct settings {
 	unsigned int retry_s;	/* before the second try of an asynchronous one */
 	unsigned int idle_s;	/* until an idle task is ended */
 	uint64_t reserve;	/* bytes of the hub's memory that stay available */
+	bool spares;		/* a task of each group in use waits for whichever function needs one */
 	bool any_user;		/* may invoke */
 	unsigned int hops;	/* hubs at most that a request comes through */
 	unsigned int forwards;	/* requests under way to others at a time */
@@ -66,7 +68,7 @@ struct coordinator {
 	struct timer tick;	/* for what nothing tells of */
 	uint64_t tasks;		/* started ever */
 	struct timespec functions_stamp;	/* of their directory, as it was read */
-	uint64_t functions_read, room_made;
+	uint64_t functions_read;
 	bool draining;		/* nothing new is taken */
 	bool leaving;		/* and the tasks are the next coordinator's */
 	bool changed;		/* a request may be given to a task, or a task be started */

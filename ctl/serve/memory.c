@@ -29,16 +29,23 @@ static uint64_t read_available(void)
 	return kib << 10;
 }
 
+static uint64_t read_at;	/* 0: it is to be read */
+
 uint64_t memory_available(void)
 {
-	static uint64_t available, at;
+	static uint64_t available;
 	uint64_t now = loop_now();
 
-	if (!at || now - at > FRESH_NS) {
+	if (!read_at || now - read_at > FRESH_NS) {
 		available = read_available();
-		at = now;
+		read_at = now;
 	}
 	return available;
+}
+
+void memory_forget(void)
+{
+	read_at = 0;
 }
 
 unsigned int processor_load(void)

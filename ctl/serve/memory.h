@@ -7,6 +7,8 @@
 
 /* Bytes that are available, as of a moment ago. */
 uint64_t memory_available(void);
+/* Some came back: what was read a moment ago is not to count. */
+void memory_forget(void);
 
 /* Percent of the processors that was wanted in the last minute; 0 if that can't be known. */
 unsigned int processor_load(void);

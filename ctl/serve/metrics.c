@@ -25,7 +25,7 @@ static const struct metric counters[] = {
 	COUNTER(throttled, "Requests refused, as too many were before them"),
 	COUNTER(forwarded, "Requests answered by another hub or the cloud"),
 	COUNTER(forward_failures, "Requests forwarded in vain"),
-	COUNTER(cold_starts, "Tasks started"),
+	COUNTER(cold_starts, "Tasks started, spares not counted"),
 	COUNTER(resets, "Tasks put back to their image"),
 	{ "duration_seconds_total", "counter", "Time that events took", offsetof(struct pool, duration_ns), true },
 	{ "duration_seconds", "gauge", "What an event takes, the last ones counting most",
@@ -35,6 +35,7 @@ static const struct metric counters[] = {
 static const struct metric gauges[] = {
 	{ "tasks", "gauge", "Tasks", offsetof(struct pool, nr_tasks), false },
 	{ "tasks_idle", "gauge", "Tasks that wait for an event", offsetof(struct pool, nr_idle), false },
+	{ "tasks_spare", "gauge", "Tasks that wait for any function of the group", offsetof(struct pool, nr_idle_spares), false },
 	{ "waiting", "gauge", "Requests that wait for a task", offsetof(struct pool, nr_waiting), false },
 };
 

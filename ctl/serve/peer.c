@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who is at the other end of a connection. For TCP the kernel's list of sockets tells: that of
- * sock_diag is shorter to ask, but not every hub has its module.
+ * Who is at the other end of a connection. For TCP sock_diag tells by a look-up; where the kernel is
+ * built without, its list of sockets does, for which it goes through the table of all connections there can be.
  */
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <limits.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,23 +41,95 @@ static bool match(const char *line, const struct sockaddr_in *ours,
 	return true;
 }
 
+static bool find_in_list(const struct sockaddr_in *ours, const struct sockaddr_in *theirs,
+			 struct peer *peer)
+{
+	autofclose FILE *file = fopen("/proc/net/tcp", "re");
+	char line[256];
+
+	while (file && fgets(line, sizeof(line), file))
+		if (match(line, ours, theirs, peer))
+			return true;
+	return false;
+}
+
+struct question {
+	struct nlmsghdr header;
+	struct inet_diag_req_v2 diag;
+};
+
+struct answer {
+	struct nlmsghdr header;
+	union {
+		struct inet_diag_msg diag;
+		struct nlmsgerr error;
+	};
+	char rest[1024];	/* attributes */
+};
+
+static bool ask(const struct question *question, struct answer *answer)
+{
+	autoclose int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+
+	return fd >= 0 && send(fd, question, sizeof(*question), 0) == sizeof(*question) &&
+	       recv(fd, answer, sizeof(*answer), 0) >= (ssize_t)NLMSG_LENGTH(sizeof(answer->error));
+}
+
+/* Without that very connection a listener is found. */
+static bool is_theirs(const struct inet_diag_msg *found, const struct inet_diag_sockid *wanted)
+{
+	return found->id.idiag_sport == wanted->idiag_sport && found->id.idiag_dport == wanted->idiag_dport &&
+	       found->id.idiag_src[0] == wanted->idiag_src[0] && found->id.idiag_dst[0] == wanted->idiag_dst[0] &&
+	       found->idiag_inode && found->idiag_state != TCP_SYN_SENT;
+}
+
+/* There may be none, or nobody who can tell: the answer is the same. */
+static bool find_by_diag(const struct sockaddr_in *ours, const struct sockaddr_in *theirs,
+			struct peer *peer)
+{
+	const struct question question = {
+		.header = {
+			.nlmsg_len = sizeof(question),
+			.nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			.nlmsg_flags = NLM_F_REQUEST,
+		},
+		.diag = {
+			.sdiag_family = AF_INET,
+			.sdiag_protocol = IPPROTO_TCP,
+			.idiag_states = ~0U,
+			.id = {
+				.idiag_sport = theirs->sin_port, .idiag_src = { theirs->sin_addr.s_addr },
+				.idiag_dport = ours->sin_port, .idiag_dst = { ours->sin_addr.s_addr },
+				.idiag_cookie = { INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE },
+			},
+		},
+	};
+	struct answer answer = {};
+
+	if (!ask(&question, &answer) || answer.header.nlmsg_type != SOCK_DIAG_BY_FAMILY)
+		return false;
+	*peer = (struct peer) { .uid = answer.diag.idiag_uid, .inode = answer.diag.idiag_inode };
+	return is_theirs(&answer.diag, &question.diag.id);
+}
+
 static bool find_tcp(int fd, struct peer *peer)
 {
+	static bool in_list_only;
 	struct sockaddr_in ours = {}, theirs = {};
 	socklen_t len = sizeof(ours);
-	autofclose FILE *file = NULL;
-	char line[256];
 
 	if (getsockname(fd, (struct sockaddr *)&ours, &len) || ours.sin_family != AF_INET)
 		return false;
 	len = sizeof(theirs);
 	if (getpeername(fd, (struct sockaddr *)&theirs, &len))
 		return false;
-	file = fopen("/proc/net/tcp", "re");
-	while (file && fgets(line, sizeof(line), file))
-		if (match(line, &ours, &theirs, peer))
-			return true;
-	return false;
+	if (!in_list_only && find_by_diag(&ours, &theirs, peer))
+		return true;
+	if (!find_in_list(&ours, &theirs, peer))
+		return false;
+	/* Each question would have the kernel look for the module that is not there. */
+	in_list_only = true;
+	return true;
 }
 
 bool peer_find(int fd, struct peer *peer)

@@ -11,9 +11,10 @@
 #include "lib/name.h"
 #include "log.h"
 #include "memory.h"
+#include "spare.h"
+#include "task.h"
 #include "task_record.h"
 
-#define ROOM_NS		(200 * NS_PER_MS)
 #define LOOK_NS		(60 * NS_PER_S)	/* at manifests of functions that have no pool yet */
 
 /* When its manifest was written; all zero: it is not deployed. */
@@ -155,7 +156,7 @@ static void end_idle_too_long(struct pool *pool)
 	for (task = TAILQ_FIRST(&pool->tasks); task; task = next) {
 		next = TAILQ_NEXT(task, link);
 		if (task->state == TASK_IDLE && now - task->since > limit &&
-		    pool->nr_tasks > pool->function.min_warm)
+		    (task->spare || pool->nr_tasks > pool->function.min_warm))
 			task_end(task, "it was idle");
 	}
 }
@@ -207,7 +208,7 @@ void pool_fill_all(struct coordinator *coordinator)
 	TAILQ_FOREACH(pool, &coordinator->pools, link) {
 		if (pool->nr_tasks >= pool->function.min_warm || !pool_may_start(pool))
 			continue;
-		if (task_begin(pool, &err))
+		if (task_begin(pool, false, &err))
 			log_event(LOG_ERR, "start-failed", "function", pool->function.name,
 				  "reason", err.text, NULL);
 	}
@@ -245,7 +246,7 @@ struct task *pool_idle(struct pool *pool)
 	struct task *task;
 
 	TAILQ_FOREACH(task, &pool->tasks, link)
-		if (task->state == TASK_IDLE && task_takes_events(task))
+		if (task->state == TASK_IDLE && !task->spare && task_takes_events(task))
 			return task;
 	return NULL;
 }
@@ -271,37 +272,66 @@ bool pool_is_fresh(const struct pool *pool)
 	return !pool->coordinator->backend->task_reset || function->mode != FUNCTION_IMAGE;
 }
 
+struct room {
+	struct task *oldest;	/* of those that wait for an event, or NULL */
+	unsigned int wanted;	/* tasks that requests wait for */
+	unsigned int coming;	/* tasks that are ending */
+};
+
+/* Nobody has asked for a spare yet. */
+static bool goes_before(const struct task *a, const struct task *b)
+{
+	return a->spare != b->spare ? a->spare : a->since < b->since;
+}
+
+static void survey_room(struct coordinator *coordinator, struct room *room)
+{
+	struct pool *pool;
+	struct task *task;
+
+	*room = (struct room) {};
+	TAILQ_FOREACH(pool, &coordinator->pools, link) {
+		if (pool->nr_waiting > pool->nr_starting && pool->nr_tasks < pool->function.max)
+			room->wanted += pool->nr_waiting - pool->nr_starting;
+		TAILQ_FOREACH(task, &pool->tasks, link) {
+			room->coming += task->state == TASK_ENDING;
+			if (task->state == TASK_IDLE && (!room->oldest || goes_before(task, room->oldest)))
+				room->oldest = task;
+		}
+	}
+}
+
 /*
  * Idle tasks have been put back to their image, or have given back what equals it, when their event
- * ended. What is left is to end the one that has waited longest.
+ * ended. What is left is to end the one that has waited longest: one for each request that waits
+ * for memory, as what an ending one has takes a moment to come back.
  */
 void pool_make_room(struct coordinator *coordinator)
 {
-	struct task *task, *oldest = NULL;
-	struct pool *pool;
+	struct room room;
 
-	/* What the last one had takes a moment to come back. */
-	if (loop_now() - coordinator->room_made < ROOM_NS ||
-	    memory_available() >= coordinator->settings.reserve)
+	if (memory_available() >= coordinator->settings.reserve)
 		return;
-	TAILQ_FOREACH(pool, &coordinator->pools, link)
-		TAILQ_FOREACH(task, &pool->tasks, link)
-			if (task->state == TASK_IDLE && (!oldest || task->since < oldest->since))
-				oldest = task;
-	if (!oldest)
+	survey_room(coordinator, &room);
+	if (!room.oldest || (room.coming && room.coming >= room.wanted))
 		return;
-	log_event(LOG_NOTICE, "task-retired", "function", oldest->pool->function.name, "reason",
+	log_event(LOG_NOTICE, "task-retired", "function", room.oldest->pool->function.name, "reason",
 		  "the hub has little memory left", NULL);
-	task_end(oldest, "the hub has little memory left");
-	coordinator->room_made = loop_now();
+	task_end(room.oldest, "the hub has little memory left");
 }
 
-bool pool_wants_spare(const struct pool *pool)
+bool pool_is_in_use(const struct pool *pool)
 {
 	uint64_t idle_ns = pool->coordinator->settings.idle_s * NS_PER_S;
 
-	return pool_is_fresh(pool) && !pool->nr_idle && pool->last_event &&
-	       !pool->coordinator->draining && loop_now() - pool->last_event < idle_ns;
+	return pool->last_event && !pool->deleted && !pool->coordinator->draining &&
+	       loop_now() - pool->last_event < idle_ns;
+}
+
+bool pool_wants_next(const struct pool *pool)
+{
+	return pool->coordinator->settings.spares && pool_is_fresh(pool) && !spare_possible(pool) &&
+	       !pool->nr_idle && pool_is_in_use(pool);
 }
 
 uint64_t pool_expected_wait(const struct pool *pool)

@@ -23,10 +23,12 @@ struct pool {
 	TAILQ_HEAD(tasks, task) tasks;	/* idle ones in order of their last event, the latest first */
 	unsigned int nr_tasks;	/* those that are not being ended */
 	unsigned int nr_starting, nr_idle, nr_waiting;
+	unsigned int nr_spares;	/* none of the above: see spare.h */
+	unsigned int nr_idle_spares;
 	unsigned int nr_stored;	/* requests of the queue that are handed out */
 	unsigned int nr_forwarding;	/* requests that another hub or the cloud has */
 	uint64_t forward_rest;	/* until when that is not asked */
-	uint64_t last_event;	/* when it was handed out; 0: or no task could be started since */
+	uint64_t last_event;	/* when it was handed out; 0: or no task was to be had or wanted since */
 	uint64_t mean_ns;	/* of an event; 0: not known yet */
 	struct function_log log;
 	bool deleted;
@@ -58,7 +60,9 @@ bool pool_may_start(const struct pool *pool);
 /* Are the tasks new ones each time? */
 bool pool_is_fresh(const struct pool *pool);
 /* If so, the next event shall find one that has started. */
-bool pool_wants_spare(const struct pool *pool);
+bool pool_wants_next(const struct pool *pool);
+/* Had it an event not long ago? */
+bool pool_is_in_use(const struct pool *pool);
 
 /* How long a request that comes now waits, by what was measured. */
 uint64_t pool_expected_wait(const struct pool *pool);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "memory.h"
 #include "task_parts.h"
 #include "task_record.h"
 #include "waiting.h"
@@ -33,6 +34,11 @@ static void count(struct task *task, int by)
 {
 	struct pool *pool = task->pool;
 
+	if (task->spare) {
+		pool->nr_spares += task->state != TASK_ENDING ? by : 0;
+		pool->nr_idle_spares += task->state == TASK_IDLE ? by : 0;
+		return;
+	}
 	pool->nr_starting += task->state == TASK_STARTING ? by : 0;
 	pool->nr_idle += task->state == TASK_IDLE ? by : 0;
 	pool->nr_tasks += task->state != TASK_ENDING ? by : 0;
@@ -47,6 +53,18 @@ void task_enter(struct task *task, enum task_state state, uint64_t limit_ns)
 	loop_cancel(task_loop(task), &task->timer);
 	if (limit_ns)
 		loop_at(task_loop(task), &task->timer, task->since + limit_ns);
+	task_record_note(task);
+}
+
+void task_move(struct task *task, struct pool *pool)
+{
+	count(task, -1);
+	TAILQ_REMOVE(&task->pool->tasks, task, link);
+	task->pool = pool;
+	task->spare = false;
+	TAILQ_INSERT_HEAD(&pool->tasks, task, link);
+	count(task, 1);
+	task_record_begin(task);
 	task_record_note(task);
 }
 
@@ -78,6 +96,7 @@ static void remove_task(struct task *task)
 	loop_cancel(task_loop(task), &task->timer);
 	TAILQ_REMOVE(&pool->tasks, task, link);
 	pool->coordinator->changed = true;
+	memory_forget();
 	free(task);
 }
 
@@ -190,7 +209,8 @@ static void start_failed(struct task *task)
 	log_event(LOG_ERR, "start-failed", "function", task->pool->function.name, "reason",
 		  err.text, NULL);
 	task->pool->last_event = 0;
-	waiting_fail(task->pool, err.text);
+	if (!task->spare)
+		waiting_fail(task->pool, err.text);
 }
 
 /* False if it has not ended. The child of an earlier coordinator is reaped by others, who learn how it ended. */
@@ -224,6 +244,9 @@ static void on_exit_(struct watch *watch, uint32_t events)
 		start_failed(task);
 	else if (task->state == TASK_BUSY && task->channel.plain && !task->status)
 		channel_finish(task);
+	/* Whoever ends a task that waits, to delete its group, wants no other in its place. */
+	else if (task->state == TASK_IDLE)
+		task->pool->last_event = 0;
 	task_end(task, NULL);
 	task->exited = true;
 	remove_task(task);
@@ -259,7 +282,8 @@ static void on_timer(struct timer *timer)
 		remove_task(task);
 		break;
 	case TASK_STARTING:
-		waiting_fail(task->pool, "the function's task did not ask for an event in time");
+		if (!task->spare)
+			waiting_fail(task->pool, "the function's task did not ask for an event in time");
 		task_end(task, "it did not get as far as to ask for an event");
 		break;
 	default:
@@ -342,7 +366,7 @@ void task_is_ready(struct task *task)
 	struct pool *pool = task->pool;
 
 	if (task->state == TASK_STARTING)
-		pool->cold_starts++;
+		pool->cold_starts += !task->spare;
 	else if (pool->function.reuse == FUNCTION_RESET)
 		pool->resets++;
 	if (task->outdated || (pool->coordinator->draining && !pool->coordinator->leaving && !pool->nr_waiting)) {

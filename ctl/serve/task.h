@@ -30,6 +30,7 @@ struct task {
 	uint64_t number;	/* in the name of its cgroup */
 	char cgroup[TASK_CGROUP_SIZE];
 	bool outdated;		/* to be ended after this event */
+	bool spare;		/* for whichever function of the group asks first */
 	bool exited;
 	unsigned int events;	/* that it was given */
 	int status;		/* of wait */
@@ -55,8 +56,10 @@ struct task {
 
 /* All that there is before its process. */
 void task_init(struct task *task, struct pool *pool);
-/* Start one; the pool then has it. */
-int __must_check task_begin(struct pool *pool, struct error *err);
+/* Start one, or a spare; the pool then has it. */
+int __must_check task_begin(struct pool *pool, bool spare, struct error *err);
+/* A spare becomes another pool's, and a task as all of its. */
+void task_move(struct task *task, struct pool *pool);
 /* Go on with one of an earlier coordinator, of which the pool has it. */
 void task_resume(struct task *task, enum task_state state);
 /* Is it there still? One whose process no longer waits has time to ask again. */

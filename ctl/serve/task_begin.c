@@ -64,6 +64,8 @@ static void set_protocol(struct beginning *beginning)
 		return;
 	}
 	set_variable(beginning, COPPICE_ENV_CHANNEL "=%d", TASK_EVENT_FD);
+	if (beginning->task->spare)
+		set_variable(beginning, COPPICE_ENV_SPARE "=1");
 	set_variable(beginning, COPPICE_ENV_REUSE "=%s",
 		     pool_is_fresh(pool) || pool->function.reuse != FUNCTION_RESET ? "keep" : "reset");
 }
@@ -305,7 +307,7 @@ void task_undo(struct task *task)
 	free(task);
 }
 
-int task_begin(struct pool *pool, struct error *err)
+int task_begin(struct pool *pool, bool spare, struct error *err)
 {
 	struct beginning *beginning = calloc(1, sizeof(*beginning));
 	struct task *task = malloc(sizeof(*task));
@@ -317,6 +319,7 @@ int task_begin(struct pool *pool, struct error *err)
 		return error_set(err, ENOMEM, "out of memory");
 	}
 	task_init(task, pool);
+	task->spare = spare;
 	*beginning = (struct beginning) {
 		.task = task, .channel = -1, .output = -1, .entry = ENTRY_NONE,
 	};

@@ -114,10 +114,13 @@ void task_record_put(struct task *task)
 		task_record_ask(task, task->next ? task->next->connection->fd : task->asked.watch.fd);
 }
 
-/* What ends by its status, which the next coordinator is not told, has to end with this one. */
+/*
+ * What ends by its status, which the next coordinator is not told, has to end with this one. A
+ * spare does so, too: nothing says yet whose it is.
+ */
 void task_record_begin(struct task *task)
 {
-	if (task->channel.plain || shelf_of(task)->fd < 0)
+	if (task->channel.plain || task->spare || shelf_of(task)->fd < 0)
 		return;
 	task->record_fd = make();
 	task->record = task->record_fd < 0 ? NULL : task_record_map(task->record_fd);

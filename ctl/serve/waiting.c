@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "log.h"
+#include "spare.h"
 #include "task.h"
 #include "waiting.h"
 
@@ -160,21 +161,32 @@ void waiting_end_all(struct coordinator *coordinator, const char *reason)
 /* One for each request that waits, as far as it may. Who waits first has the failure. */
 static void start_for(struct pool *pool)
 {
-	unsigned int wanted = pool->nr_waiting + pool_wants_spare(pool);
+	unsigned int wanted = pool->nr_waiting + pool_wants_next(pool);
 	struct error err;
 
-	if (pool->nr_starting >= wanted)
+	if (pool->nr_starting >= wanted || (pool->nr_waiting && spare_take(pool, true)))
 		return;
 	if (pool->nr_waiting)
 		pool_make_room(pool->coordinator);
 	if (!pool_may_start(pool))
 		return;
-	if (!task_begin(pool, &err))
+	if (!task_begin(pool, false, &err))
 		return;
 	log_event(LOG_ERR, "start-failed", "function", pool->function.name, "reason", err.text,
 		  NULL);
 	pool->last_event = 0;
 	waiting_fail(pool, err.text);
+}
+
+static void start_spare(struct pool *pool)
+{
+	struct error err;
+
+	if (!spare_wanted(pool) || !task_begin(pool, true, &err))
+		return;
+	log_event(LOG_ERR, "start-failed", "function", pool->function.name, "reason", err.text,
+		  NULL);
+	pool->last_event = 0;
 }
 
 /* What is ended meanwhile may be what comes next, so the list is begun anew after each. */
@@ -184,7 +196,7 @@ static bool give_one(struct coordinator *coordinator)
 	struct task *task;
 
 	TAILQ_FOREACH(request, &coordinator->waiting, link) {
-		task = pool_idle(request->pool);
+		task = pool_idle(request->pool) ?: spare_take(request->pool, false);
 		if (!task)
 			continue;
 		take_out(request);
@@ -220,4 +232,6 @@ void waiting_dispatch(struct coordinator *coordinator)
 		;
 	TAILQ_FOREACH(pool, &coordinator->pools, link)
 		start_for(pool);
+	TAILQ_FOREACH(pool, &coordinator->pools, link)
+		start_spare(pool);
 }

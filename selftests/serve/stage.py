@@ -76,7 +76,7 @@ def handler(event, context):
             raise RuntimeError("again")
     print("event", event.get("nonce"))
     return {"nonce": event.get("nonce"), "count": count, "id": context.aws_request_id, "pid": os.getpid(),
-            "function": context.function_name, "left": context.get_remaining_time_in_millis()}
+            "function": context.function_name, "named": os.environ["AWS_LAMBDA_FUNCTION_NAME"], "left": context.get_remaining_time_in_millis()}
 '''
 
 
@@ -160,6 +160,17 @@ class Hub:
         with open(f"{directory}/function.json", "w") as file:
             json.dump(manifest, file)
         self.coppice("function", "add", directory)
+        self.functions.append(name)
+
+    def deploy_beside(self, other, name, **manifest):
+        """Another function of the same code, with what differs in its manifest."""
+        directory = f"{self.work}/{other}"
+        with open(f"{directory}/function.json") as file:
+            manifest = {**json.load(file), "name": name, **manifest}
+        path = f"{directory}/{name}.function.json"
+        with open(path, "w") as file:
+            json.dump(manifest, file)
+        self.coppice("function", "add", path)
         self.functions.append(name)
 
     def start(self, *options):

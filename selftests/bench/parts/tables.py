@@ -132,5 +132,22 @@ def runtimes(figures):
     return grid(["program", "", "instructions a run", "less than plain", "faults"], rows)
 
 
+SERVED = {
+    "warm": "serve, a task that waits", "reset": "serve, one that was reset", "spare": "serve, the group's spare task",
+    "cold": "serve, a new task", "prefork": "pre-forked workers, Python", "process": "a process per request",
+    "container": "a container per request (crun)",
+}
+
+
+def serve(figures, unit="instructions"):
+    rows = []
+    warm = figures.get("serve.warm.us")
+    for way, title in SERVED.items():
+        us = figures.get(f"serve.{way}.us")
+        if us is not None:
+            rows.append([title, f"{us * (1000 if unit == 'instructions' else 1):,.0f}", f"{us / warm:.2f}"])
+    return grid(["request to answer", unit, "to a warm one"], rows)
+
+
 TABLES = {"memory": memory, "private": private, "start": start, "reset": reset, "reshare": reshare, "size": size,
-          "functions": functions, "soak": soak, "python_reset": python_reset, "runtimes": runtimes}
+          "functions": functions, "soak": soak, "python_reset": python_reset, "runtimes": runtimes, "serve": serve}

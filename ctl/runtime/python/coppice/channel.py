@@ -72,7 +72,15 @@ def encode(kind, value, event):
         return "error", json.dumps(value).encode()
 
 
+def become(event):
+    """A task may have been started before it was known for which of its group's functions it would be."""
+    if os.environ.get("AWS_LAMBDA_FUNCTION_NAME") != event["function"]:
+        os.environ["AWS_LAMBDA_FUNCTION_NAME"] = event["function"]
+        os.environ["AWS_LAMBDA_LOG_GROUP_NAME"] = f"/aws/lambda/{event['function']}"
+
+
 def answer(descriptor, handler, event, body, context):
+    become(event)
     os.environ["_X_AMZN_TRACE_ID"] = event["trace"]
     kind, data = encode(*call(handler, event, body, context), event)
     # What it has printed belongs to this event.
@@ -81,9 +89,9 @@ def answer(descriptor, handler, event, body, context):
     send(descriptor, {"type": kind, "id": event["id"]}, data)
 
 
-def rehearse(make_context):
+def rehearse(make_context, times=coppice.REHEARSALS):
     """Go through what each event takes, so that tasks write to none of its pages: see coppice.REHEARSALS."""
-    for _ in range(coppice.REHEARSALS):
+    for _ in range(times):
         descriptor = os.memfd_create("rehearsal")
         event = {"id": "rehearsal", "trace": "Root=1", "function": "rehearsal", "deadline_ns": 1 << 60,
                  "arn": "arn:rehearsal", "memory": 128}
@@ -93,7 +101,8 @@ def rehearse(make_context):
         answer(descriptor, lambda argument, context: argument, event, body, make_context(event))
         send(descriptor, {"type": "next"})
         os.close(descriptor)
-    os.environ.pop("_X_AMZN_TRACE_ID", None)
+    for name in "_X_AMZN_TRACE_ID", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_LOG_GROUP_NAME":
+        os.environ.pop(name, None)
 
 
 def serve(handler, reuse, make_context):
@@ -103,6 +112,9 @@ def serve(handler, reuse, make_context):
     os.set_inheritable(descriptor, False)
     # What is printed before a task is killed shall be seen.
     sys.stdout.reconfigure(line_buffering=True)
+    if os.environ.pop("COPPICE_SPARE", None):
+        # It has the time: what an event writes to is its own then.
+        rehearse(make_context, 1)
     send(descriptor, {"type": "next"})
     while message := receive(descriptor):
         event, body = message

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A group's spare task: it is in the list of the pool that started it, counts as none of its tasks, and becomes
+ * that of the next function of the group that needs one.
+ */
+#ifndef COPPICE_SPARE_H
+#define COPPICE_SPARE_H
+
+#include "pool.h"
+
+/* Can tasks of this function be told later whose they are? */
+bool spare_possible(const struct pool *pool);
+/* Is one to be started? */
+bool spare_wanted(const struct pool *pool);
+/* One that waits, or is still starting, becomes @pool's. NULL: there is none, or @pool has as many tasks as it may. */
+struct task *spare_take(struct pool *pool, bool starting);
+
+#endif /* COPPICE_SPARE_H */
