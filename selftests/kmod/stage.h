@@ -74,6 +74,9 @@ uint64_t stage_task_id(const char *group);
 /* Wait until it has @tasks, for at most some seconds. */
 bool stage_settles(const char *group, int tasks);
 
+/* Wait until the module has as much of everything as it had @before: nothing was left. */
+bool stage_leaves(const struct store_info *before, struct error *err);
+
 /* How many of STAGE_PAGES pages from @at on are the caller's own; -1: can't tell. */
 int stage_private_pages(const void *at);
 
