@@ -4,6 +4,7 @@
 # make check      all tests on all kernels; TESTS=PATTERN KERNELS="native 6.1 6.12 7.2 debug"
 # make bench      the benchmarks, in a guest, and of overrides on this machine
 # make fuzz       what comes from outside, changed at random, for SECONDS each
+# make coverage   which lines of the module the tests run, in a guest
 # make lint       what tools can say of the module's sources
 # make install    into DESTDIR, below PREFIX
 # make packages   Debian packages, in build/packages/
@@ -60,6 +61,10 @@ fuzz: deps
 	selftests/vm/run -k debug -t $$(($(SECONDS) + 600)) -- \
 		sh -c 'insmod $$COPPICE_KO && selftests/fuzz/kernel_test $(SECONDS) $$(date +%s)'
 
+coverage: deps
+	$(MAKE) -j$(shell nproc) all
+	selftests/coverage
+
 lint: deps
 	selftests/lint/lint_test
 
@@ -86,4 +91,4 @@ packages: deps
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all deps module bpf ctl selftests check fuzz lint demo bench install packages clean $(areas:%=selftests/%)
+.PHONY: all deps module bpf ctl selftests check fuzz coverage lint demo bench install packages clean $(areas:%=selftests/%)
