@@ -5,6 +5,7 @@
 # make bench      the benchmarks, in a guest, and of overrides on this machine
 # make fuzz       what comes from outside, changed at random, for SECONDS each
 # make arm64      all of it for arm64 hubs, in build/arm64/
+# make coverage   which lines of the module the tests run, in a guest
 # make lint       what tools can say of the module's sources
 # make install    into DESTDIR, below PREFIX
 # make packages   Debian packages, in build/packages/
@@ -70,6 +71,10 @@ fuzz: deps
 	selftests/vm/run -k debug -t $$(($(SECONDS) + 600)) -- \
 		sh -c 'insmod $$COPPICE_KO && selftests/fuzz/kernel_test $(SECONDS) $$(date +%s)'
 
+coverage: deps
+	$(MAKE) -j$(shell nproc) all
+	selftests/coverage
+
 lint: deps
 	selftests/lint/lint_test
 
@@ -96,4 +101,4 @@ packages: deps
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all arm64 deps module bpf ctl selftests check fuzz lint demo bench install packages clean $(areas:%=selftests/%)
+.PHONY: all arm64 deps module bpf ctl selftests check fuzz coverage lint demo bench install packages clean $(areas:%=selftests/%)

@@ -279,6 +279,7 @@ struct coppice_group {
  * @reset_cookie: what the image's entry is told after a reset
  * @adopted: was running before it became a member, or is a fork of such a task
  * @adopted_pages: pages that the image's took the place of
+ * @told: listeners heard that it entered, so they hear of its exit
  */
 struct coppice_task {
 	struct list_head node;
@@ -301,6 +302,7 @@ struct coppice_task {
 	unsigned long reset_cookie;
 	bool adopted;
 	atomic64_t adopted_pages;
+	bool told;
 };
 
 /* store.c */
@@ -386,6 +388,7 @@ struct coppice_task *coppice_task_enter(struct coppice_group *group,
 					const char **why);
 struct coppice_task *coppice_task_adopt(struct coppice_group *group,
 					struct mm_struct *mm, const char **why);
+void coppice_task_entered(struct coppice_task *task);
 void coppice_task_adopted(struct coppice_task *task, unsigned long pages);
 void coppice_task_open(struct coppice_task *task);
 void coppice_task_close(struct coppice_task *task);

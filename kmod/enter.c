@@ -15,7 +15,6 @@
 #include "coppice.h"
 #include "compat/mm.h"
 #include "compat/thread.h"
-#include "trace.h"
 
 static const char library_refusal[] =
 	"The group's image is made of libraries and has no entry: adopt running tasks instead of entering";
@@ -132,8 +131,7 @@ static void count_enter(struct coppice_task *task)
 	spin_lock(&group->lock);
 	group->entered++;
 	spin_unlock(&group->lock);
-	trace_coppice_task_enter(task);
-	coppice_notify_task(task, COPPICE_CMD_TASK_ENTER_NTF);
+	coppice_task_entered(task);
 }
 
 static void remember_home(struct coppice_task *task, const struct coppice_enter *enter)

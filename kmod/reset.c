@@ -331,6 +331,8 @@ static void restart_thread(const struct coppice_task *task)
 	sigset_t all;
 
 	sigfillset(&all);
+	/* Within the kernel nobody leaves them out: whoever has them blocked can't be killed. */
+	sigdelsetmask(&all, sigmask(SIGKILL) | sigmask(SIGSTOP));
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	coppice_rseq_forget();
 	ELF_PLAT_INIT(regs, 0);

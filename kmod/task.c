@@ -147,8 +147,11 @@ void coppice_task_close(struct coppice_task *task)
 	spin_unlock(&group->lock);
 	if (!last)
 		return;
-	trace_coppice_task_exit(task);
-	coppice_notify_task(task, COPPICE_CMD_TASK_EXIT_NTF);
+	/* Not so if the enter or the adoption failed: then there has been no task. */
+	if (task->told) {
+		trace_coppice_task_exit(task);
+		coppice_notify_task(task, COPPICE_CMD_TASK_EXIT_NTF);
+	}
 	kmem_cache_free(task_cache, task);
 	coppice_group_put(group);
 }
@@ -204,6 +207,19 @@ struct coppice_task *coppice_task_adopt(struct coppice_group *group,
 }
 
 /**
+ * coppice_task_entered() - tell that there is a new task
+ * @task: kept by the caller, which is what makes it one
+ *
+ * Context: may sleep; the mmap lock may be held.
+ */
+void coppice_task_entered(struct coppice_task *task)
+{
+	task->told = true;
+	trace_coppice_task_enter(task);
+	coppice_notify_task(task, COPPICE_CMD_TASK_ENTER_NTF);
+}
+
+/**
  * coppice_task_adopted() - pages of the task were replaced
  * @task: held by the adoption under way
  * @pages: how many
@@ -220,8 +236,7 @@ void coppice_task_adopted(struct coppice_task *task, unsigned long pages)
 	spin_lock(&group->lock);
 	group->adopted++;
 	spin_unlock(&group->lock);
-	trace_coppice_task_enter(task);
-	coppice_notify_task(task, COPPICE_CMD_TASK_ENTER_NTF);
+	coppice_task_entered(task);
 }
 
 /**
@@ -255,8 +270,7 @@ struct coppice_task *coppice_task_fork(struct coppice_task *parent,
 	task_list(task);
 	group->forked++;
 	spin_unlock(&group->lock);
-	trace_coppice_task_enter(task);
-	coppice_notify_task(task, COPPICE_CMD_TASK_ENTER_NTF);
+	coppice_task_entered(task);
 	return task;
 }
 

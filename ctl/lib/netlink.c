@@ -229,9 +229,14 @@ int netlink_call(struct netlink *netlink, struct nl_msg *msg, netlink_fn fn, voi
 
 	nlmsg_free(msg);
 	if (ret < 0)
-		return error_set(err, EIO, "the request cannot be sent to the module: %s",
-				 nl_geterror(ret));
-	return receive(netlink, &exchange);
+		error_set(err, EIO, "the request cannot be sent to the module: %s",
+			  nl_geterror(ret));
+	else
+		ret = receive(netlink, &exchange);
+	/* The next request would wait for this one's answer, or take it for its own. */
+	if (!exchange.done)
+		netlink_close(netlink);
+	return ret < 0 ? -1 : ret;
 }
 
 /* Events answer no request: they have no number to check. */

@@ -28,7 +28,8 @@ typedef int (*netlink_fn)(uint8_t cmd, struct nlattr **attrs, void *data, struct
 
 /*
  * Send @msg and hand its replies to @fn (may be NULL). A refusal becomes the kernel's
- * sentence in @err. Returns 1 if a dump was inconsistent and must be asked for again.
+ * sentence in @err. Returns 1 if a dump was inconsistent and must be asked for again. If
+ * the request or its answer is lost, the connection is closed: it can be opened again.
  */
 int __must_check netlink_call(struct netlink *netlink, struct nl_msg *msg, netlink_fn fn,
 			      void *data, struct error *err);

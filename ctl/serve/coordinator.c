@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -295,16 +294,18 @@ static void raise_limits(void)
 	(void)!setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Of this process alone: a child that is not yet its task has the descriptor, and would hold what belongs to that. */
 static int take_lock(struct error *err)
 {
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	int fd;
 
 	if (file_make_directory(RUN_DIRECTORY, 0755, err))
 		return -1;
 	fd = open(LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB))
+	if (fd >= 0 && !fcntl(fd, F_SETLK, &lock))
 		return fd;
-	if (errno == EWOULDBLOCK)
+	if (errno == EAGAIN || errno == EACCES)
 		error_set(err, EBUSY, "there is a coordinator on this hub already: end it first");
 	else
 		error_set(err, errno, LOCK_FILE " cannot be locked: %s: run as root", strerror(errno));

@@ -37,10 +37,15 @@ void walk_arm(struct walk *walk);
 void walk_follow(struct walk *walk);
 void walk_disarm(struct walk *walk);
 
+/* Refusals that came of it, to be asked for when the walk is over. */
+void fault_hear(const char *sentence);
+bool fault_heard(const char *words);
+#define EXPECT_HEARD(words) EXPECT_TRUE(fault_heard(words)) { TH_LOG("never said: " words); }
+
 /* Descriptor of a task's fail-nth. */
 int fault_open(pid_t pid);
 void fault_arm(int fd, unsigned int nth);
-/* How many allocations there were left; none from here on. 0: it has failed. */
+/* How many allocations there were left; none fails from here on. 0: it has failed. */
 unsigned int fault_disarm(int fd);
 
 #endif /* COPPICE_SELFTEST_FAULT_H */

@@ -267,6 +267,36 @@ bool stage_settles(const char *group, int tasks)
 	return false;
 }
 
+static bool same_store(const struct store_info *a, const struct store_info *b)
+{
+	return a->store_pages == b->store_pages && a->image_pages == b->image_pages &&
+	       a->huge_pages == b->huge_pages && a->domains == b->domains &&
+	       a->images == b->images && a->unsealed == b->unsealed &&
+	       a->groups == b->groups && a->tasks == b->tasks;
+}
+
+bool stage_leaves(const struct store_info *before, struct error *err)
+{
+	struct store_info now;
+	int i;
+
+	for (i = 0; i < 500; i++) {
+		if (backend_kernel.status(&now, err))
+			return false;
+		if (same_store(before, &now))
+			return true;
+		usleep(10000);
+	}
+	error_set(err, 0, "left: %ld pages, %ld of images, %ld huge, %d domains, %d images, %d unsealed, %d groups, %d tasks",
+		  (long)(now.store_pages - before->store_pages),
+		  (long)(now.image_pages - before->image_pages),
+		  (long)(now.huge_pages - before->huge_pages),
+		  (int)(now.domains - before->domains), (int)(now.images - before->images),
+		  (int)(now.unsealed - before->unsealed), (int)(now.groups - before->groups),
+		  (int)(now.tasks - before->tasks));
+	return false;
+}
+
 int stage_private_pages(const void *at)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC), nr = 0;

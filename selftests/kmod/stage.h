@@ -75,6 +75,9 @@ uint64_t stage_task_id(const char *group);
 /* Wait until it has @tasks, for at most some seconds. */
 bool stage_settles(const char *group, int tasks);
 
+/* Wait until the module has as much of everything as it had @before: nothing was left. */
+bool stage_leaves(const struct store_info *before, struct error *err);
+
 /* Memory below 2 GiB, where a cookie can say that it is; @flags says who shares it. NULL: none. */
 void *stage_map_low(size_t len, int flags);
 

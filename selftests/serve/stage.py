@@ -127,8 +127,9 @@ class Reply:
 
 
 class Hub:
-    def __init__(self, backend):
+    def __init__(self, backend, *options):
         self.backend = backend
+        self.options = options      # of each coordinator
         self.work = tempfile.mkdtemp()
         os.chmod(self.work, 0o777)
         self.port = free_port()
@@ -176,7 +177,8 @@ class Hub:
     def start(self, *options):
         self.log = open(f"{self.work}/log", "a")
         self.serve = subprocess.Popen([COPPICE, "--backend", self.backend, "serve", "--port", str(self.port),
-                                       "--socket", self.socket, "--retry", "0", *options], stderr=self.log)
+                                       "--socket", self.socket, "--retry", "0",
+                                       *self.options, *options], stderr=self.log)
         wait_for("the coordinator listens", self.listens)
 
     def listens(self):
