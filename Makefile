@@ -55,14 +55,14 @@ check: deps
 	$(MAKE) -j$(shell nproc) all $(filter arm64,$(KERNELS))
 	selftests/harness --tests '$(TESTS)' --kernels $(KERNELS)
 
-# The fuzzers are programs of this machine's compiler.
+# The fuzzers are programs of this machine's compiler, and what vm has is for this machine.
 arm64:
 	@scripts/deps arm64
 	root=$$(scripts/root arm64) && kernel=$$(scripts/kernel arm64) && \
 	export PKG_CONFIG_SYSROOT_DIR=$$root PKG_CONFIG_LIBDIR=$$root/usr/lib/aarch64-linux-gnu/pkgconfig && \
 	$(MAKE) all BUILD=$(BUILD)/arm64 KERNEL_BUILD=$$kernel/build CROSS_COMPILE=aarch64-linux-gnu- \
 		CC="aarch64-linux-gnu-gcc --sysroot=$$root" AR=aarch64-linux-gnu-ar \
-		areas="$(filter-out fuzz,$(areas))"
+		areas="$(filter-out fuzz vm,$(areas))"
 
 SECONDS ?= 60
 fuzz: deps
