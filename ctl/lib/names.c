@@ -466,7 +466,7 @@ static int each_host(const struct names *names, const char *group, name_fn fn, v
 	return result;
 }
 
-int names_each(const struct names *names, const char *group, name_fn fn, void *data)
+int names_each_of(const struct names *names, const char *group, hosts_fn each, name_fn fn, void *data)
 {
 	const char *key;
 	json_t *entry;
@@ -475,9 +475,14 @@ int names_each(const struct names *names, const char *group, name_fn fn, void *d
 	json_object_foreach(names_groups(names), key, entry) {
 		if (group && strcmp(group, key))
 			continue;
-		result = each_host(names, key, fn, data);
+		result = each(names, key, fn, data);
 		if (result)
 			break;
 	}
 	return result;
+}
+
+int names_each(const struct names *names, const char *group, name_fn fn, void *data)
+{
+	return names_each_of(names, group, each_host, fn, data);
 }

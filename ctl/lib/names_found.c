@@ -184,16 +184,5 @@ static int each_host(const struct names *names, const char *group, name_fn fn, v
 
 int names_each_found(const struct names *names, const char *group, name_fn fn, void *data)
 {
-	const char *key;
-	json_t *entry;
-	int result = 0;
-
-	json_object_foreach(names_groups(names), key, entry) {
-		if (group && strcmp(group, key))
-			continue;
-		result = each_host(names, key, fn, data);
-		if (result)
-			break;
-	}
-	return result;
+	return names_each_of(names, group, each_host, fn, data);
 }

@@ -17,6 +17,10 @@ void names_record_read(const struct names *names, const char *group, const char 
 		       const json_t *record, struct name *name);
 void names_record_release(json_t *record);
 
+/* As names_each(): @each goes through hosts of one group. */
+typedef int (*hosts_fn)(const struct names *names, const char *group, name_fn fn, void *data);
+int names_each_of(const struct names *names, const char *group, hosts_fn each, name_fn fn, void *data);
+
 /* A new record with a number of its own; NULL with the error set. */
 json_t *names_record_make(struct names *names, struct error *err);
 /* The number is free for others when this returns. */
