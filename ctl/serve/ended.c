@@ -2,7 +2,6 @@
 /* Asynchronous events that have ended, and are on disk still. */
 #include <stdio.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ended.h"
@@ -11,13 +10,9 @@
 /* NULL: it is another coordinator's, to whom other things were worth noting. */
 static struct ended_page *map(int fd)
 {
-	struct ended_page *page;
-	struct stat stat_;
+	struct ended_page *page = shelf_map(fd, sizeof(*page));
 
-	if (fd < 0 || fstat(fd, &stat_) || stat_.st_size != sizeof(*page))
-		return NULL;
-	page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (page == MAP_FAILED)
+	if (!page)
 		return NULL;
 	/* New: all is zero. */
 	if (!page->size)

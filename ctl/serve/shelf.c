@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -55,7 +56,6 @@ static int make_socket(void)
 	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = SOCKET };
 	mode_t mask = umask(0177);
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
 	bool bound;
 
 	unlink(SOCKET);
@@ -150,4 +150,15 @@ void shelf_drop(struct shelf *shelf, const char *name)
 	snprintf(text, sizeof(text), HOLDER_REMOVE HOLDER_NAME "%s", name);
 	if (shelf->fd >= 0)
 		(void)systemd_send(shelf->fd, text, NULL, 0);
+}
+
+void *shelf_map(int fd, size_t size)
+{
+	struct stat stat_;
+	void *memory;
+
+	if (fd < 0 || fstat(fd, &stat_) || stat_.st_size != (off_t)size)
+		return NULL;
+	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	return memory == MAP_FAILED ? NULL : memory;
 }

@@ -38,6 +38,9 @@ void shelf_close(struct shelf *shelf);
 bool shelf_put(struct shelf *shelf, const char *name, const int *fds, unsigned int nr);
 void shelf_drop(struct shelf *shelf, const char *name);
 
+/* Memory that is a descriptor's, for what the next coordinator is to know; NULL: it is not of that size. */
+void *shelf_map(int fd, size_t size);
+
 /* Is it the name of what was on it? */
 bool shelf_has_name(const char *name);
 

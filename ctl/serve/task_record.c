@@ -23,13 +23,9 @@ static void name_of(const struct task *task, const char *suffix, char name[SHELF
 
 struct task_record *task_record_map(int fd)
 {
-	struct task_record *record;
-	struct stat stat_;
+	struct task_record *record = shelf_map(fd, sizeof(*record));
 
-	if (fstat(fd, &stat_) || stat_.st_size != sizeof(*record))
-		return NULL;
-	record = mmap(NULL, sizeof(*record), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (record == MAP_FAILED)
+	if (!record)
 		return NULL;
 	if (record->version == TASK_RECORD_VERSION && record->size == sizeof(*record))
 		return record;
@@ -123,7 +119,7 @@ void task_record_begin(struct task *task)
 	if (task->channel.plain || task->spare || shelf_of(task)->fd < 0)
 		return;
 	task->record_fd = make();
-	task->record = task->record_fd < 0 ? NULL : task_record_map(task->record_fd);
+	task->record = task_record_map(task->record_fd);
 	if (!task->record)
 		return;
 	fill(task);
