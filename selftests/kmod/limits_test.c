@@ -106,7 +106,6 @@ static int start_tasks(unsigned int i, pid_t *pids, struct error *err)
 
 struct sum {
 	unsigned int objects, tasks;
-	uint64_t added;
 };
 
 static int add_image(const struct image_info *info, void *data)
@@ -114,7 +113,6 @@ static int add_image(const struct image_info *info, void *data)
 	struct sum *sum = data;
 
 	sum->objects++;
-	sum->added += info->added_pages;
 	return 0;
 }
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 
-from stage import PATIENCE, free_port, wait_for
+from stage import PATIENCE, free_port, is_listening, wait_for
 
 # As Documentation/coordinator.rst has it: who logs in is who publishes, below their own level.
 ACL = """
@@ -68,11 +68,9 @@ class Broker:
         wait_for("the broker listens", self.listens)
 
     def listens(self):
-        import socket
         if self.process.poll() is not None:
             raise AssertionError(f"the broker ended: {self.log()}")
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+        return is_listening(self.port)
 
     def log(self):
         return open(f"{self.work}/broker.log").read()

@@ -103,6 +103,11 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def is_listening(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def wait_for(what, condition):
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
@@ -184,8 +189,7 @@ class Hub:
     def listens(self):
         if self.serve.poll() is not None:
             raise AssertionError(f"the coordinator ended: {self.log_text()}")
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+        return is_listening(self.port)
 
     def stop(self):
         self.serve.send_signal(signal.SIGTERM)
