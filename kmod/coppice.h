@@ -266,7 +266,7 @@ struct coppice_group {
  * @forked: did not enter itself
  * @ready: has finished starting
  * @learner: no page was copied ahead, so what it has copied is what it wrote
- * @copying: pages are being copied ahead; set and read by the task itself
+ * @copying: pages are being copied ahead; set by the task itself
  * @started: when it became a member
  * @faults: that the image answered
  * @mapped: pages mapped ahead
@@ -361,6 +361,12 @@ static inline struct page *coppice_image_page(const struct coppice_image *image,
 static inline bool coppice_image_is_library(const struct coppice_image *image)
 {
 	return !image->stack;
+}
+
+/* A count of one writer at a time, or under a lock, which others read without it. */
+static inline void coppice_count(u64 *count, u64 more)
+{
+	WRITE_ONCE(*count, *count + more);
 }
 
 /* group.c */

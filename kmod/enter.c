@@ -129,7 +129,7 @@ static void count_enter(struct coppice_task *task)
 	struct coppice_group *group = task->group;
 
 	spin_lock(&group->lock);
-	group->entered++;
+	coppice_count(&group->entered, 1);
 	spin_unlock(&group->lock);
 	coppice_task_entered(task);
 }

@@ -91,7 +91,7 @@ static int group_register(struct coppice_group *group, const char *image,
 		*why = no_memory;
 		return err;
 	}
-	group->image->groups++;
+	WRITE_ONCE(group->image->groups, group->image->groups + 1);
 	coppice_generation++;
 	kref_get(&group->ref);
 	return 0;
@@ -220,7 +220,7 @@ static int group_unregister(struct coppice_group *group, const char **why)
 		return -EBUSY;
 	}
 	xa_erase(&coppice_groups, group->id);
-	group->image->groups--;
+	WRITE_ONCE(group->image->groups, group->image->groups - 1);
 	coppice_generation++;
 	return 0;
 }

@@ -94,7 +94,8 @@ static bool map_around(struct coppice_task *task, struct vm_fault *vmf)
 /* What is copied ahead comes through here too, and is no fault of the task's. */
 static void count_fault(struct coppice_task *task, struct vm_fault *vmf)
 {
-	if (task->copying)
+	/* Who shares the memory of a task that enters may fault beside it. */
+	if (READ_ONCE(task->copying))
 		return;
 	atomic64_inc(&task->faults);
 	atomic64_inc(&task->group->faults);
@@ -377,7 +378,7 @@ static void map_touched(struct coppice_task *task, struct vm_area_struct *vma,
 		/* A page that can't be mapped ahead is a fault later, no error. */
 		vm_insert_pages(vma, page_address_in(vma, from),
 				task->group->image->frames + from, &left);
-		task->mapped += stop - from - left;
+		coppice_count(&task->mapped, stop - from - left);
 	}
 }
 
@@ -391,7 +392,7 @@ static void copy_written(struct coppice_task *task, struct vm_area_struct *vma,
 		if (handle_mm_fault(vma, page_address_in(vma, from), FAULT_FLAG_WRITE, NULL) &
 		    VM_FAULT_ERROR)
 			return;
-		task->copied++;
+		coppice_count(&task->copied, 1);
 		cond_resched();
 	}
 }
@@ -407,7 +408,7 @@ static void map_huge(struct coppice_task *task, struct vm_area_struct *vma,
 		next = from + COPPICE_HUGE_PAGES;
 		if (find_next_bit(touched, next, from) < next &&
 		    !(handle_mm_fault(vma, addr, 0, NULL) & VM_FAULT_ERROR))
-			task->mapped += COPPICE_HUGE_PAGES;
+			coppice_count(&task->mapped, COPPICE_HUGE_PAGES);
 	}
 }
 
@@ -451,11 +452,11 @@ void coppice_map_ahead(struct coppice_task *task)
 	unsigned int i;
 
 	mmap_read_lock(task->mm);
-	task->copying = true;
+	WRITE_ONCE(task->copying, true);
 	for (i = 0; i < image->nr_segs && !fatal_signal_pending(current); i++)
 		if (!image->segs[i].anon && (image->segs[i].prot & PROT_READ))
 			prepare_segment(task, &image->segs[i]);
-	task->copying = false;
+	WRITE_ONCE(task->copying, false);
 	mmap_read_unlock(task->mm);
 	atomic64_add(task->mapped, &task->group->mapped);
 	atomic64_add(task->copied, &task->group->copied);

@@ -141,13 +141,13 @@ static int put_task_counts(struct sk_buff *skb, const struct coppice_task *task)
 	       nla_put_u64_64bit(skb, COPPICE_A_TASK_FAULTS,
 				 atomic64_read(&task->faults),
 				 COPPICE_A_TASK_PAD) ||
-	       nla_put_u64_64bit(skb, COPPICE_A_TASK_MAPPED_AHEAD, task->mapped,
+	       nla_put_u64_64bit(skb, COPPICE_A_TASK_MAPPED_AHEAD, READ_ONCE(task->mapped),
 				 COPPICE_A_TASK_PAD) ||
-	       nla_put_u64_64bit(skb, COPPICE_A_TASK_COPIED_AHEAD, task->copied,
+	       nla_put_u64_64bit(skb, COPPICE_A_TASK_COPIED_AHEAD, READ_ONCE(task->copied),
 				 COPPICE_A_TASK_PAD) ||
-	       nla_put_u64_64bit(skb, COPPICE_A_TASK_GIVEN_BACK, task->given_back,
+	       nla_put_u64_64bit(skb, COPPICE_A_TASK_GIVEN_BACK, READ_ONCE(task->given_back),
 				 COPPICE_A_TASK_PAD) ||
-	       nla_put_u64_64bit(skb, COPPICE_A_TASK_RESETS, task->resets,
+	       nla_put_u64_64bit(skb, COPPICE_A_TASK_RESETS, READ_ONCE(task->resets),
 				 COPPICE_A_TASK_PAD);
 }
 

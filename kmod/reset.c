@@ -364,7 +364,7 @@ static long reset_task(struct coppice_task *task, const char **why)
 		return err;
 	}
 	restart_thread(task);
-	task->resets++;
+	coppice_count(&task->resets, 1);
 	atomic64_inc(&task->group->resets);
 	return task->reset_cookie;
 }

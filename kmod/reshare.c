@@ -116,7 +116,7 @@ static void give_back(struct reshare *rs, struct vm_area_struct *vma,
 	coppice_zap(vma, addr, nr << PAGE_SHIFT);
 	coppice_map_again(vma, addr, nr);
 	rs->given_back += nr;
-	task->given_back += nr;
+	coppice_count(&task->given_back, nr);
 	atomic64_add(nr, &rs->group->given_back);
 }
 

@@ -49,7 +49,7 @@ static void task_list(struct coppice_task *task)
 
 	lockdep_assert_held(&group->lock);
 	list_add(&task->node, &group->tasks);
-	group->nr_tasks++;
+	WRITE_ONCE(group->nr_tasks, group->nr_tasks + 1);
 }
 
 static int task_admit(struct coppice_task *task, const char **why)
@@ -142,7 +142,7 @@ void coppice_task_close(struct coppice_task *task)
 	last = !--task->vmas;
 	if (last) {
 		list_del(&task->node);
-		group->nr_tasks--;
+		WRITE_ONCE(group->nr_tasks, group->nr_tasks - 1);
 	}
 	spin_unlock(&group->lock);
 	if (!last)
