@@ -14,6 +14,7 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/ptrace.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/sched/task_stack.h>
@@ -409,6 +410,7 @@ struct remote {
 	struct kref ref;	/* the caller, the task */
 	struct callback_head work;
 	struct coppice_group *group;
+	struct mm_struct *mm;	/* kept from being another's, not from ending */
 	struct file *pin;	/* keeps the module until after remote_work() */
 	struct completion done;
 	long ret;
@@ -420,6 +422,7 @@ static void remote_free(struct kref *ref)
 	struct remote *remote = container_of(ref, struct remote, ref);
 
 	coppice_group_put(remote->group);
+	mmdrop(remote->mm);
 	kfree(remote);
 }
 
@@ -430,7 +433,8 @@ static void remote_work(struct callback_head *work)
 
 	remote->ret = -ESRCH;
 	remote->why = "The task has ended";
-	if (current->mm && !(current->flags & PF_EXITING))
+	/* The process may have become another program meanwhile, or even another task. */
+	if (current->mm == remote->mm && !(current->flags & PF_EXITING))
 		remote->ret = reset_caller(remote->group, true, &remote->why);
 	if (remote->ret > 0)
 		syscall_set_return_value(current, current_pt_regs(), 0, remote->ret);
@@ -442,7 +446,7 @@ static void remote_work(struct callback_head *work)
 
 static const struct file_operations pin_fops = { .owner = THIS_MODULE };
 
-static struct remote *remote_create(struct coppice_group *group)
+static struct remote *remote_create(struct coppice_group *group, struct mm_struct *mm)
 {
 	struct remote *remote = kzalloc(sizeof(*remote), GFP_KERNEL);
 
@@ -459,6 +463,8 @@ static struct remote *remote_create(struct coppice_group *group)
 	init_completion(&remote->done);
 	coppice_group_hold(group);
 	remote->group = group;
+	mmgrab(mm);
+	remote->mm = mm;
 	return remote;
 }
 
@@ -502,7 +508,7 @@ static struct task_struct *mm_process(struct mm_struct *mm)
 int coppice_reset_remote(struct coppice_group *group, struct mm_struct *mm,
 			 const char **why)
 {
-	struct remote *remote = remote_create(group);
+	struct remote *remote = remote_create(group, mm);
 	struct task_struct *process;
 	int err = -ESRCH;
 
