@@ -99,7 +99,9 @@ static char **set_of(const char *const *names, size_t nr)
 	char **set = calloc(nr + 1, sizeof(*set));
 	size_t i;
 
-	for (i = 0; set && i < nr; i++) {
+	if (!set)
+		return NULL;
+	for (i = 0; i < nr; i++) {
 		set[i] = strdup(names[i]);
 		if (!set[i]) {
 			texts_free(set);

@@ -139,7 +139,7 @@ static char **make_environment(struct batch *batch, struct arguments *arguments)
 		arguments->variables[nr++] = reuse;
 	}
 	if (trust_has(batch->entry.group.name))
-		nr += trust_variables(arguments->variables, nr, arguments->variables + nr);
+		trust_variables(arguments->variables, nr, arguments->variables + nr);
 	return spawn_environment(environ, &batch->entry.confinement.user, arguments->variables);
 }
 

@@ -33,12 +33,13 @@ struct applying {
 	bool settled;
 };
 
+/* The store first: its name is the bundle's. */
 static void applying_free(struct applying *applying)
 {
+	deployment_store_close(&applying->store);
 	json_decref(applying->drift);
 	deployment_slot_free(&applying->next);
 	deployment_slot_free(&applying->current);
-	deployment_store_close(&applying->store);
 }
 
 #define autoapplying __attribute__((cleanup(applying_free)))

@@ -27,13 +27,16 @@ static int failed(const char *what, struct error *err)
 	return error_set(err, errno, "%s cannot be set: %s", what, strerror(errno));
 }
 
-/* 1 if the file has this ACL, which may be none; 0 if not. */
+/* 1 if the file has this ACL, which may be none; 0 if not, or if that cannot be told. */
 static int has_acl(int fd, const char *attribute, const void *wanted, size_t size)
 {
 	autofree char *found = malloc(ACL_SIZE_MAX);
 	char name[32];
-	ssize_t got = found ? getxattr(name_of(fd, name), attribute, found, ACL_SIZE_MAX) : -1;
+	ssize_t got;
 
+	if (!found)
+		return 0;
+	got = getxattr(name_of(fd, name), attribute, found, ACL_SIZE_MAX);
 	if (!wanted)
 		return got < 0;
 	return got == (ssize_t)size && !memcmp(found, wanted, size);

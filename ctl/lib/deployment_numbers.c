@@ -109,19 +109,26 @@ static int by_tag(const void *left, const void *right)
 	return a->tag != b->tag ? (int)a->tag - (int)b->tag : by_number(&a->id, &b->id);
 }
 
+/* A list of nothing may be NULL, which qsort() must not be given. */
+static void sort_list(void *list, size_t nr, size_t size, int (*compare)(const void *, const void *))
+{
+	if (nr)
+		qsort(list, nr, size, compare);
+}
+
 static void sort(struct deployment *deployment)
 {
 	size_t i;
 
 	for (i = 0; i < deployment->nr_functions; i++)
-		qsort(deployment->functions[i].groups, deployment->functions[i].nr_groups,
-		      sizeof(uint32_t), by_number);
+		sort_list(deployment->functions[i].groups, deployment->functions[i].nr_groups,
+			  sizeof(uint32_t), by_number);
 	for (i = 0; i < deployment->nr_nodes; i++) {
 		struct deployment_node *node = &deployment->nodes[i];
 
-		qsort(node->acl.entries, node->acl.nr, sizeof(struct acl_entry), by_tag);
-		qsort(node->default_acl.entries, node->default_acl.nr, sizeof(struct acl_entry),
-		      by_tag);
+		sort_list(node->acl.entries, node->acl.nr, sizeof(struct acl_entry), by_tag);
+		sort_list(node->default_acl.entries, node->default_acl.nr,
+			  sizeof(struct acl_entry), by_tag);
 	}
 }
 

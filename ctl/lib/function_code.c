@@ -38,7 +38,7 @@ static int add_file(struct listing *listing, const char *path, struct error *err
 	if (listing->nr == FILES_MAX)
 		return error_set(err, E2BIG, "%.200s has more than %d files: deploy only what the function needs",
 				 listing->function->directory, FILES_MAX);
-	more = reallocarray(listing->files, listing->nr + 2, sizeof(*more));
+	more = realloc(listing->files, (listing->nr + 2) * sizeof(*more));
 	if (!more)
 		return error_set(err, ENOMEM, "out of memory");
 	listing->files = more;

@@ -166,11 +166,12 @@ static void put_sources(struct writer *w, const struct image *image)
 int image_notes_pack(const struct image *image, void **notes, size_t *len, struct error *err)
 {
 	unsigned char *start = calloc(1, NOTES_MAX);
-	struct writer w = { .at = start, .end = start + NOTES_MAX };
+	struct writer w;
 	uint32_t size;
 
 	if (!start)
 		return error_set(err, ENOMEM, "out of memory");
+	w = (struct writer) { .at = start, .end = start + NOTES_MAX };
 	put_u32(&w, NOTES_MAGIC);
 	put_u32(&w, image_is_library(image) ? NOTES_LIBRARY : NOTES_VERSION);
 	put_u32(&w, 0);

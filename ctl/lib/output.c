@@ -55,7 +55,7 @@ static void format_text(const char *text, char cell[CELL])
 {
 	size_t i;
 
-	for (i = 0; text[i] && i < CELL - 1; i++)
+	for (i = 0; i < CELL - 1 && text[i]; i++)
 		cell[i] = (unsigned char)text[i] < ' ' || text[i] == 127 ? '?' : text[i];
 	cell[i] = '\0';
 }

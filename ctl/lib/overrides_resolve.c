@@ -111,14 +111,14 @@ typedef int (*each_fn)(const struct names *names, const char *group, name_fn fn,
 static int note_all(each_fn each, struct answers *answers, struct error *err)
 {
 	autonames struct names names = NAMES_CLOSED;
+	int status;
 
 	if (names_read(&names, err))
 		return -1;
 	answers->names = &names;
-	if (each(&names, NULL, note_name, answers))
-		return error_set(err, ENOMEM, "out of memory");
+	status = each(&names, NULL, note_name, answers);
 	answers->names = NULL;
-	return 0;
+	return status ? error_set(err, ENOMEM, "out of memory") : 0;
 }
 
 static void set_endpoint(struct endpoint *endpoint, sa_family_t family, const void *address)

@@ -24,7 +24,9 @@ static struct timespec stamp_of(const char *name)
 	struct stat stat_;
 
 	snprintf(path, sizeof(path), FUNCTION_DIRECTORY "/%s/" FUNCTION_MANIFEST, name);
-	return stat(path, &stat_) ? (struct timespec) {} : stat_.st_mtim;
+	if (stat(path, &stat_))
+		return (struct timespec) {};
+	return stat_.st_mtim;
 }
 
 static bool same_time(const struct timespec *a, const struct timespec *b)
