@@ -341,6 +341,14 @@ static int copy_to(struct function *function, const char *part, struct error *er
 	       sync_tree(part, err) ? -1 : 0;
 }
 
+/* The directories that code was in, if it was the last. */
+static void remove_empty(char path[PATH_MAX])
+{
+	*strrchr(path, '/') = '\0';
+	rmdir(path);
+	rmdir(FUNCTION_CODE);
+}
+
 int function_copy(struct function *function, struct error *err)
 {
 	char part[PATH_MAX], path[PATH_MAX], *directory = NULL;
@@ -364,6 +372,7 @@ int function_copy(struct function *function, struct error *err)
 	}
 	free(directory);
 	(void)!remove_tree(part, &second);
+	remove_empty(part);
 	return -1;
 }
 
@@ -384,9 +393,6 @@ int function_drop_code(const struct function *function, struct error *err)
 	function_code_path(function->owner, function->digest, path);
 	if (remove_tree(path, err))
 		return -1;
-	/* Those that are empty now. */
-	*strrchr(path, '/') = '\0';
-	rmdir(path);
-	rmdir(FUNCTION_CODE);
+	remove_empty(path);
 	return 0;
 }
