@@ -65,10 +65,11 @@ arm64:
 		areas="$(filter-out fuzz vm,$(areas))"
 
 SECONDS ?= 60
+FUZZ_KERNEL ?= debug
 fuzz: deps
 	$(MAKE) -j$(shell nproc) all
 	selftests/fuzz/fuzz_test $(SECONDS)
-	COPPICE_OUT=$(CURDIR)/.cache/fuzz/kernel selftests/vm/run -k fuzz -t $$(($(SECONDS) + 600)) -- \
+	COPPICE_OUT=$(CURDIR)/.cache/fuzz/kernel selftests/vm/run -k $(FUZZ_KERNEL) -t $$(($(SECONDS) + 600)) -- \
 		sh -c 'insmod $$COPPICE_KO && COPPICE_PROGRAM=$$COPPICE_OUT/program COPPICE_PROGRAMS=$$COPPICE_OUT/programs \
 			selftests/fuzz/kernel_test $(SECONDS) $$(date +%s)'
 

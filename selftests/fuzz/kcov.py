@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Which of the module's branches a process has run, as a kernel with KCOV tells (see the kernel's kcov.rst)."""
+import ctypes
 import fcntl
 import mmap
 import os
@@ -8,6 +9,8 @@ PATH = '/sys/kernel/debug/kcov'
 WORDS = 1 << 18
 INIT_TRACE = 2 << 30 | 8 << 16 | ord('c') << 8 | 1
 ENABLE = ord('c') << 8 | 100
+LIBC = ctypes.CDLL(None, use_errno=True)
+LIBC.mmap.restype = ctypes.c_void_p
 
 
 def there():
@@ -20,11 +23,20 @@ class Kcov:
     def __init__(self):
         self.fd = os.open(PATH, os.O_RDWR)
         fcntl.ioctl(self.fd, INIT_TRACE, WORDS)
-        self.words = memoryview(mmap.mmap(self.fd, WORDS * 8)).cast('Q')
+        # The file has no length, so that Python's own would not map it.
+        at = LIBC.mmap(None, ctypes.c_size_t(WORDS * 8), mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED,
+                       self.fd, ctypes.c_long(0))
+        if at in (None, ctypes.c_void_p(-1).value):
+            raise OSError(ctypes.get_errno(), 'KCOV cannot be mapped')
+        self.words = (ctypes.c_uint64 * WORDS).from_address(at)
 
     def enable(self):
-        """From now on what this process runs, until it ends."""
-        fcntl.ioctl(self.fd, ENABLE, 0)
+        """From now on what this process runs, until it ends. False if another one has it."""
+        try:
+            fcntl.ioctl(self.fd, ENABLE, 0)
+        except OSError:
+            return False
+        return True
 
     def take(self):
         """The addresses that were written down since it was asked for last."""
