@@ -65,11 +65,13 @@ arm64:
 		areas="$(filter-out fuzz vm,$(areas))"
 
 SECONDS ?= 60
+FUZZ_KERNEL ?= debug
 fuzz: deps
 	$(MAKE) -j$(shell nproc) all
 	selftests/fuzz/fuzz_test $(SECONDS)
-	selftests/vm/run -k debug -t $$(($(SECONDS) + 600)) -- \
-		sh -c 'insmod $$COPPICE_KO && selftests/fuzz/kernel_test $(SECONDS) $$(date +%s)'
+	COPPICE_OUT=$(CURDIR)/.cache/fuzz/kernel selftests/vm/run -k $(FUZZ_KERNEL) -t $$(($(SECONDS) + 600)) -- \
+		sh -c 'insmod $$COPPICE_KO && COPPICE_PROGRAM=$$COPPICE_OUT/program COPPICE_PROGRAMS=$$COPPICE_OUT/programs \
+			selftests/fuzz/kernel_test $(SECONDS) $$(date +%s)'
 
 coverage: deps
 	$(MAKE) -j$(shell nproc) all

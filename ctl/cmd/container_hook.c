@@ -7,6 +7,7 @@
 #include "lib/cgroup.h"
 #include "lib/cleanup.h"
 #include "override.h"
+#include "lib/json_read.h"
 
 #define ANNOTATION	"org.coppice.group"
 #define STATE_MAX	(1 << 20)
@@ -29,7 +30,7 @@ static json_t *read_state(struct error *err)
 		return NULL;
 	}
 	len = fread(text, 1, STATE_MAX, stdin);
-	object = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
+	object = json_read_text(text, len, JSON_REJECT_DUPLICATES, &why);
 	if (!object)
 		error_set(err, EINVAL, "standard input has no state of a container: %.160s: this is for OCI runtimes, see oci-hooks(5)",
 			  why.text);

@@ -9,6 +9,7 @@
 #include "cmd.h"
 #include "lib/cleanup.h"
 #include "lib/compile.h"
+#include "lib/json_read.h"
 #include "lib/oci.h"
 #include "lib/proof.h"
 #include "lib/signature.h"
@@ -67,7 +68,7 @@ static int read_spec(const char *path, struct spec *spec, struct error *err)
 {
 	char directory[PATH_MAX];
 	json_error_t why;
-	autojson json_t *object = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
+	autojson json_t *object = json_read_file(path, JSON_REJECT_DUPLICATES, &why);
 
 	if (!object)
 		return error_set(err, EINVAL, "%.200s cannot be read: %.160s (line %d)", path,

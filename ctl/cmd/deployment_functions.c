@@ -175,9 +175,9 @@ static int complete(struct context *ctx, struct function *function, struct error
 	char group[IMAGE_NAME_MAX + 1];
 	int differ;
 
-	if (function_set_up(ctx, function, err) || function_limit(function, NULL, err))
+	if (function_set_up(ctx, function, err) || function_limit(function, NULL, err) ||
+	    function_group_name(function, group, err))
 		return -1;
-	function_group_name(function, group);
 	differ = overrides_differ(function, group, err);
 	return differ > 0 ? function_set_overrides(ctx, function, err) : differ;
 }
@@ -263,7 +263,8 @@ static int regrant_one(const struct function *function, void *data)
 
 	if (!function_grants_are_of(function, regranting->deployment))
 		return 0;
-	function_group_name(function, group);
+	if (function_group_name(function, group, regranting->err))
+		return -1;
 	/* What is not there will get them when it is made. */
 	if (regranting->ctx->backend->group_get(group, &info, regranting->err))
 		return regranting->err->code == ENOENT ? 0 : -1;
@@ -334,7 +335,8 @@ static int check_group(struct context *ctx, const struct function *function, jso
 	struct group_info info;
 	int differ;
 
-	function_group_name(function, group);
+	if (function_group_name(function, group, err))
+		return -1;
 	if (ctx->backend->group_get(group, &info, err)) {
 		if (err->code != ENOENT)
 			return -1;

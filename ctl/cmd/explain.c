@@ -105,7 +105,10 @@ static int put_functions(json_t *object, const char *group, struct error *err)
 	if (functions_read(&all, err))
 		return -1;
 	for (i = 0; i < all.nr; i++) {
-		function_group_name(&all.list[i], name);
+		if (function_group_name(&all.list[i], name, err)) {
+			functions_free(&all);
+			return -1;
+		}
 		if (strcmp(name, group))
 			continue;
 		json_array_append_new(names, json_string(all.list[i].name));

@@ -356,8 +356,8 @@ int function_set_overrides(struct context *ctx, const struct function *function,
 	autofree struct override *overrides = read_overrides(function, &nr, err);
 	char group[IMAGE_NAME_MAX + 1];
 
-	function_group_name(function, group);
-	return !overrides || override_ready(ctx, group, overrides, nr, err) ||
+	return !overrides || function_group_name(function, group, err) ||
+	       override_ready(ctx, group, overrides, nr, err) ||
 	       overrides_set(group, overrides, nr, REDIRECT_KEEP, err) ? -1 : 0;
 }
 
@@ -418,8 +418,7 @@ int function_set_up(struct context *ctx, struct function *function, struct error
 {
 	char name[IMAGE_NAME_MAX + 1];
 
-	function_group_name(function, name);
-	if (!set_up(ctx, function, name, err))
+	if (!function_group_name(function, name, err) && !set_up(ctx, function, name, err))
 		return 0;
 	return error_prefix(err, "function %s", function->name);
 }
@@ -461,7 +460,8 @@ int function_take_down(struct context *ctx, const struct function *function, boo
 	char name[IMAGE_NAME_MAX + 1];
 	struct group_info group;
 
-	function_group_name(function, name);
+	if (function_group_name(function, name, err))
+		return -1;
 	if (ctx->backend->group_get(name, &group, err))
 		return err->code == ENOENT ? drop_image(ctx, name, err) : -1;
 	if (force ? cgroup_signal(group.cgroup, SIGKILL, err) : refuse_tasks(&group, err))
@@ -503,10 +503,9 @@ int function_limit(const struct function *function, const struct function *extra
 
 	if (!cgroup_has_controller("memory"))
 		return 0;
-	if (function_each(add_bytes, &sum, err))
+	if (function_each(add_bytes, &sum, err) || function_group_name(function, name, err))
 		return -1;
 	limits.memory_max = sum.bytes;
-	function_group_name(function, name);
 	snprintf(cgroup, sizeof(cgroup), CGROUP_PARENT "/%s", name);
 	return cgroup_make(cgroup, &limits, &made, err);
 }
@@ -533,9 +532,10 @@ json_t *function_row(const struct context *ctx, const struct function *function)
 	struct error ignored;
 	bool there;
 
-	if (!row)
+	if (!row || function_group_name(function, name, &ignored)) {
+		json_decref(row);
 		return NULL;
-	function_group_name(function, name);
+	}
 	there = ctx->backend && !ctx->backend->group_get(name, &group, &ignored);
 	json_object_set_new(row, "environment", names_of(function->environment));
 	json_object_set_new(row, "owner", json_string(user_name(function->owner)));

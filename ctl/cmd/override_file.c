@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "lib/json_read.h"
 #include "lib/overrides.h"
 #include "override.h"
 
@@ -127,9 +128,9 @@ ssize_t override_read(const char *path, struct override **overrides, struct erro
 	ssize_t nr;
 
 	if (strcmp(path, "-"))
-		list = json_load_file(path, JSON_REJECT_DUPLICATES, &wrong);
+		list = json_read_file(path, JSON_REJECT_DUPLICATES, &wrong);
 	else
-		list = json_loadf(stdin, JSON_REJECT_DUPLICATES, &wrong);
+		list = json_read_stream(stdin, JSON_REJECT_DUPLICATES, &wrong);
 	if (!list)
 		return error_usage(err, "%.200s: %.160s (line %d)", path, wrong.text, wrong.line);
 	nr = override_read_list(list, overrides, err);

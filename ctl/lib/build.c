@@ -50,11 +50,17 @@ static int lock_cgroup(struct site *site, const char *name, struct error *err)
 static int take_cgroup(struct site *site, const char *name, struct error *err)
 {
 	const struct cgroup_limits none = {};
+	struct error second;
 	bool made;
 
 	do {
-		if (cgroup_make(site->cgroup, &none, &made, err) || lock_cgroup(site, name, err))
+		if (cgroup_make(site->cgroup, &none, &made, err))
 			return -1;
+		if (lock_cgroup(site, name, err)) {
+			if (made)
+				(void)!cgroup_remove(site->cgroup, &second);
+			return -1;
+		}
 		if (made)
 			return 0;
 		close(site->fd);

@@ -64,6 +64,8 @@ static int read_tree(const char *path, struct pid_list *list, struct error *err)
 	const struct dirent *entry;
 	char below[PATH_MAX];
 
+	if (!dir && errno != ENOENT)
+		return error_set(err, errno, "%s cannot be read: %s", path, strerror(errno));
 	if (read_procs(path, list, err))
 		return -1;
 	while (dir && (entry = readdir(dir))) {

@@ -13,6 +13,7 @@
 #include "deployment_code.h"
 #include "deployment_tree.h"
 #include "oci.h"
+#include "tar.h"
 
 #define TYPE		"application/vnd.coppice.deployment.v1"
 #define MAPPING_TYPE	"application/vnd.coppice.deployment.mapping.v1+json"
@@ -111,6 +112,7 @@ static int fill(struct deployment *deployment, const char *path, struct error *e
 
 int deployment_write(struct deployment *deployment, const char *path, struct error *err)
 {
+	tar_need();
 	if (!oci_create(path, err) && !fill(deployment, path, err))
 		return 0;
 	oci_remove(path);

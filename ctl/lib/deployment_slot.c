@@ -14,6 +14,7 @@
 #include "deployment_slot.h"
 #include "deployment_source.h"
 #include "deployment_volume.h"
+#include "file.h"
 #include "name.h"
 
 void deployment_slot_free(struct deployment_slot *slot)
@@ -95,15 +96,10 @@ static json_t *read_json(int dir, const char *name, struct error *err)
 {
 	size_t len = 0;
 	autofree char *text = beneath_read(dir, name, SLOT_FILE_MAX, &len, err);
-	json_error_t why;
-	json_t *object;
+	char what[64];
 
-	if (!text)
-		return NULL;
-	object = json_loadb(text, len, 0, &why);
-	if (!json_is_object(object))
-		error_set(err, EIO, "%s of the deployment is damaged: apply it again", name);
-	return object;
+	snprintf(what, sizeof(what), "%s of the deployment", name);
+	return text ? file_parse(text, len, what, "apply it again", err) : NULL;
 }
 
 int deployment_slot_read(int dir, struct deployment_slot *slot, struct error *err)

@@ -10,6 +10,7 @@
 #include "beneath.h"
 #include "cleanup.h"
 #include "deployment_store.h"
+#include "file.h"
 #include "name.h"
 
 #define LOCK	DEPLOYMENTS_DIRECTORY "/lock"
@@ -41,18 +42,10 @@ static json_t *read_object(const struct deployment_store *store, const char *pat
 {
 	size_t len = 0;
 	autofree char *text = beneath_read(store->base, path, SLOT_FILE_MAX, &len, err);
-	json_error_t why;
-	json_t *object;
+	char what[128];
 
-	if (!text)
-		return NULL;
-	object = json_loadb(text, len, 0, &why);
-	if (json_is_object(object))
-		return object;
-	json_decref(object);
-	error_set(err, EIO, "%s of deployment %s is damaged: delete the deployment and apply it again",
-		  path, store->name);
-	return NULL;
+	snprintf(what, sizeof(what), "%s of deployment %s", path, store->name);
+	return text ? file_parse(text, len, what, "delete the deployment and apply it again", err) : NULL;
 }
 
 json_t *deployment_store_record(const struct deployment_store *store, const char *slot,

@@ -10,6 +10,7 @@
 #include "cleanup.h"
 #include "deployment_label.h"
 #include "deployment_volume.h"
+#include "json_read.h"
 
 /* Tasks that write meanwhile may make one more necessary, but not for ever. */
 #define PASSES	8
@@ -25,7 +26,7 @@ static json_t *read_labels(int base)
 	size_t len = 0;
 	autofree char *text = beneath_read(base, SLOT_LABELLED, SLOT_FILE_MAX, &len, &ignored);
 	json_error_t why;
-	json_t *labels = text ? json_loadb(text, len, 0, &why) : NULL;
+	json_t *labels = text ? json_read_text(text, len, 0, &why) : NULL;
 
 	if (json_is_object(labels))
 		return labels;

@@ -306,6 +306,7 @@ bool device_may_invoke(const struct devices *devices, const struct credential *c
 {
 	const struct known_device *device = devices_recognise(devices, credential);
 	char group[IMAGE_NAME_MAX + 1];
+	struct error ignored;
 
 	if (manifest_names(function, credential, device))
 		return true;
@@ -313,6 +314,6 @@ bool device_may_invoke(const struct devices *devices, const struct credential *c
 		return false;
 	if (texts_have(device->functions, function->name))
 		return true;
-	function_group_name(function, group);
-	return texts_have(device->groups, group);
+	return !function_group_name(function, group, &ignored) &&
+	       texts_have(device->groups, group);
 }

@@ -13,6 +13,8 @@ struct digest {
 	void *hash;
 };
 
+/* Have the library now: should it be missing, nothing is to be half done yet. */
+void digest_need(void);
 int __must_check digest_open(struct digest *digest, struct error *err);
 void digest_add(struct digest *digest, const void *data, size_t len);
 /* NULL is not "". */

@@ -12,6 +12,7 @@
 
 #include "cleanup.h"
 #include "file.h"
+#include "json_read.h"
 
 int file_make_directory(const char *path, mode_t mode, struct error *err)
 {
@@ -118,21 +119,34 @@ char *file_read(const char *path, size_t *len, struct error *err)
 	return NULL;
 }
 
-json_t *file_read_json(const char *path, struct error *err)
+json_t *file_parse(const char *text, size_t len, const char *what, const char *remedy,
+		   struct error *err)
 {
 	json_error_t why;
 	json_t *value;
 
-	if (access(path, F_OK)) {
-		error_set(err, errno, "%.200s cannot be read: %s", path, strerror(errno));
-		return NULL;
-	}
-	value = json_load_file(path, 0, &why);
+	value = json_read_text(text, len, 0, &why);
 	if (json_is_object(value))
 		return value;
 	json_decref(value);
-	error_set(err, EIO, "%.200s is damaged (%.100s): restore or delete it", path, why.text);
+	if (errno == ENOMEM)
+		error_set(err, ENOMEM, "out of memory");
+	else
+		error_set(err, EIO, "%.200s is damaged (%.100s): %s", what, why.text, remedy);
 	return NULL;
+}
+
+json_t *file_read_object(const char *path, const char *remedy, struct error *err)
+{
+	size_t len = 0;
+	autofree char *text = file_read(path, &len, err);
+
+	return text ? file_parse(text, len, path, remedy, err) : NULL;
+}
+
+json_t *file_read_json(const char *path, struct error *err)
+{
+	return file_read_object(path, "restore or delete it", err);
 }
 
 int file_lock(const char *path, struct error *err)

@@ -32,6 +32,11 @@ int __must_check file_write_all(int fd, const void *from, size_t len);
 char *file_read(const char *path, size_t *len, struct error *err);
 /* The object in it, or NULL with err set. */
 json_t *file_read_json(const char *path, struct error *err);
+/* The same; @remedy is what to do if it is damaged. */
+json_t *file_read_object(const char *path, const char *remedy, struct error *err);
+/* The object in a text that was read from @what. */
+json_t *file_parse(const char *text, size_t len, const char *what, const char *remedy,
+		   struct error *err);
 
 /* An exclusive lock that is released when the descriptor is closed, or -1. */
 int __must_check file_lock(const char *path, struct error *err);

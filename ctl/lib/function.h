@@ -134,6 +134,7 @@ int __must_check function_each(function_fn fn, void *data, struct error *err);
  * The name of the group, and of its image: equal for functions that share one, and for no others.
  * Needs ->digest. See function_group.h.
  */
-void function_group_name(const struct function *function, char name[IMAGE_NAME_MAX + 1]);
+int __must_check function_group_name(const struct function *function, char name[IMAGE_NAME_MAX + 1],
+				     struct error *err);
 
 #endif /* COPPICE_FUNCTION_H */

@@ -147,6 +147,9 @@ static int walk(struct listing *listing, struct error *err)
 		else
 			ret = add_entry(listing, entry, err);
 	}
+	/* It says so with errno if there was more. */
+	if (!ret && errno)
+		ret = error_set(err, errno, "%.200s cannot be read: %s", roots[0], strerror(errno));
 	fts_close(fts);
 	return ret;
 }
@@ -251,9 +254,11 @@ static int remove_tree(const char *path, struct error *err)
 	while (fts && (entry = fts_read(fts)))
 		if (entry->fts_info != FTS_D && remove(entry->fts_accpath))
 			failed = errno;
+	if (!failed)
+		failed = errno;
 	if (fts)
 		fts_close(fts);
-	if (fts && !failed)
+	if (!failed)
 		return 0;
 	return error_set(err, failed, "%.200s cannot be removed: %s", path, strerror(failed));
 }
@@ -336,25 +341,39 @@ static int copy_to(struct function *function, const char *part, struct error *er
 	       sync_tree(part, err) ? -1 : 0;
 }
 
+/* The directories that code was in, if it was the last. */
+static void remove_empty(char path[PATH_MAX])
+{
+	*strrchr(path, '/') = '\0';
+	rmdir(path);
+	rmdir(FUNCTION_CODE);
+}
+
 int function_copy(struct function *function, struct error *err)
 {
-	char part[PATH_MAX], path[PATH_MAX];
+	char part[PATH_MAX], path[PATH_MAX], *directory = NULL;
 	struct error second;
 
+	digest_need();
 	/* The caller holds the lock: what is there is of a controller that was killed. */
 	snprintf(part, sizeof(part), FUNCTION_CODE "/%u/.new", function->owner);
 	if (remove_tree(part, err))
 		return -1;
-	if (copy_to(function, part, err)) {
-		(void)!remove_tree(part, &second);
-		return -1;
+	if (!copy_to(function, part, err)) {
+		function_code_path(function->owner, function->digest, path);
+		directory = strdup(path);
+		if (directory && !move_in(part, path, err)) {
+			free(function->directory);
+			function->directory = directory;
+			return 0;
+		}
+		if (!directory)
+			error_set(err, ENOMEM, "out of memory");
 	}
-	function_code_path(function->owner, function->digest, path);
-	if (move_in(part, path, err))
-		return -1;
-	free(function->directory);
-	function->directory = strdup(path);
-	return function->directory ? 0 : error_set(err, ENOMEM, "out of memory");
+	free(directory);
+	(void)!remove_tree(part, &second);
+	remove_empty(part);
+	return -1;
 }
 
 static int has_code(const struct function *function, void *data)
@@ -374,9 +393,6 @@ int function_drop_code(const struct function *function, struct error *err)
 	function_code_path(function->owner, function->digest, path);
 	if (remove_tree(path, err))
 		return -1;
-	/* Those that are empty now. */
-	*strrchr(path, '/') = '\0';
-	rmdir(path);
-	rmdir(FUNCTION_CODE);
+	remove_empty(path);
 	return 0;
 }

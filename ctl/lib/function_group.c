@@ -84,15 +84,12 @@ static void stem_of(const struct function *function, char stem[STEM_MAX + 1])
 		snprintf(stem, STEM_MAX + 1, "f");
 }
 
-static void key_of(const struct function *function, char key[DIGEST_SIZE])
+static int key_of(const struct function *function, char key[DIGEST_SIZE], struct error *err)
 {
 	struct digest digest;
-	struct error ignored;
 
-	snprintf(key, DIGEST_SIZE, "%0*d", DIGEST_SIZE - 1, 0);
-	/* Only without memory: then groups can't be made either. */
-	if (digest_open(&digest, &ignored))
-		return;
+	if (digest_open(&digest, err))
+		return -1;
 	digest_text(&digest, function->digest);
 	digest_text(&digest, function_runtimes[function->runtime]);
 	digest_add(&digest, &function->owner, sizeof(function->owner));
@@ -103,15 +100,19 @@ static void key_of(const struct function *function, char key[DIGEST_SIZE])
 	digest_text(&digest, function->grants);
 	digest_text(&digest, function->share ? NULL : function->name);
 	digest_close(&digest, key);
+	return 0;
 }
 
-void function_group_name(const struct function *function, char name[IMAGE_NAME_MAX + 1])
+int function_group_name(const struct function *function, char name[IMAGE_NAME_MAX + 1],
+			struct error *err)
 {
 	char stem[STEM_MAX + 1], key[DIGEST_SIZE];
 
 	stem_of(function, stem);
-	key_of(function, key);
+	if (key_of(function, key, err))
+		return -1;
 	snprintf(name, IMAGE_NAME_MAX + 1, "%s-%.*s", stem, HEX, key);
+	return 0;
 }
 
 /*
@@ -126,8 +127,10 @@ static void say(json_t *sentences, json_t *sentence)
 static void say_mode(json_t *sentences, const struct function *function)
 {
 	char group[IMAGE_NAME_MAX + 1];
+	struct error ignored;
 
-	function_group_name(function, group);
+	if (function_group_name(function, group, &ignored))
+		return;
 	say(sentences, json_sprintf("%s is in group %s, whose tasks run as %s.", function->name, group,
 				    user_name(function->owner)));
 	if (function->mode == FUNCTION_IMAGE)

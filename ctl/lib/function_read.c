@@ -14,6 +14,7 @@
 #include "function.h"
 #include "function_field.h"
 #include "function_grants.h"
+#include "json_read.h"
 #include "name.h"
 #include "overrides.h"
 #include "topic.h"
@@ -503,7 +504,7 @@ static int read_file(const char *path, bool whole, struct function *function, st
 	*function = (struct function) {};
 	if (!found)
 		return error_set(err, errno, "%.200s cannot be read: %s", path, strerror(errno));
-	manifest = json_load_file(found, JSON_REJECT_DUPLICATES, &why);
+	manifest = json_read_file(found, JSON_REJECT_DUPLICATES, &why);
 	if (!manifest)
 		return error_set(err, EINVAL, "%.200s is no JSON: %.160s in line %d", path, why.text,
 				 why.line);

@@ -12,6 +12,7 @@
 
 #include "cleanup.h"
 #include "grants.h"
+#include "json_read.h"
 
 #define UMASK_DEFAULT	027
 /* (uid_t)-1 stands for "no user" in the kernel, and root is no function. */
@@ -402,9 +403,9 @@ int grants_read(const char *path, struct grants *grants, struct error *err)
 
 	*grants = (struct grants) {};
 	if (strcmp(path, "-"))
-		object = json_load_file(path, JSON_REJECT_DUPLICATES, &wrong);
+		object = json_read_file(path, JSON_REJECT_DUPLICATES, &wrong);
 	else
-		object = json_loadf(stdin, JSON_REJECT_DUPLICATES, &wrong);
+		object = json_read_stream(stdin, JSON_REJECT_DUPLICATES, &wrong);
 	if (!object)
 		return error_usage(err, "%.200s: %.160s (line %d)", path, wrong.text, wrong.line);
 	return grants_parse(object, grants, err) ? error_prefix(err, "%.200s", path) : 0;

@@ -88,12 +88,19 @@ int keeper_main(void)
 		pause();
 }
 
-bool keeper_alive(const struct keeper *keeper)
+/* 1 if it does, 0 if not; -1 with errno set if that can't be told. */
+static int lives(const struct keeper *keeper)
 {
 	struct proc_stat process;
 
-	return proc_stat(keeper->pid, &process) && process.start == keeper->start &&
-	       process.state != 'Z' && process.state != 'X';
+	if (!proc_stat(keeper->pid, &process))
+		return errno == ENOENT || errno == ESRCH ? 0 : -1;
+	return process.start == keeper->start && process.state != 'Z' && process.state != 'X';
+}
+
+bool keeper_alive(const struct keeper *keeper)
+{
+	return lives(keeper);
 }
 
 int keeper_open(const struct keeper *keeper, struct error *err)
@@ -114,11 +121,15 @@ int keeper_stop(const struct keeper *keeper, struct error *err)
 {
 	autoclose int fd = syscall(SYS_pidfd_open, keeper->pid, 0);
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+	int alive;
 
-	/* Opened before it is checked: from here on the number can't change its meaning. */
-	if (fd < 0 || !keeper_alive(keeper))
+	if (fd < 0 && errno == ESRCH)
 		return 0;
-	if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0))
+	/* Opened before it is checked: from here on the number can't change its meaning. */
+	alive = fd < 0 ? -1 : lives(keeper);
+	if (!alive)
+		return 0;
+	if (alive < 0 || syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0))
 		return error_set(err, errno, "the image's keeper, process %d, cannot be ended: %s",
 				 keeper->pid, strerror(errno));
 	if (poll(&poll_fd, 1, STOP_MS) == 1)

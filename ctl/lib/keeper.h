@@ -33,6 +33,7 @@ int __must_check keeper_commit(int commit, struct error *err);
 /* What the keeper's process does; returns when it is not needed. */
 int keeper_main(void);
 
+/* Also if that can't be told: no image is given up for want of a descriptor. */
 bool keeper_alive(const struct keeper *keeper);
 /* The memfd for reading, or -1. */
 int __must_check keeper_open(const struct keeper *keeper, struct error *err);

@@ -15,8 +15,18 @@ gnutls_free_function gnutls_free = free;
 /* A function of any type was called, so there is no error to return; nothing was done yet. */
 static void __attribute__((noreturn)) give_up(const char *why)
 {
-	dprintf(STDERR_FILENO, "coppice: a library is missing (%s): install the package that has it\n", why);
+	dprintf(STDERR_FILENO, "coppice: a library cannot be used (%s): install the package that has it, or free memory\n",
+		why);
 	_exit(LATE_FAILED);
+}
+
+/* It begins when it is loaded, and if it could not then nothing that it computes is right. */
+static void check_gnutls(void *handle)
+{
+	int (*begin)(void) = dlsym(handle, "gnutls_global_init");
+
+	if (begin && begin() < 0)
+		give_up("GnuTLS could not begin");
 }
 
 /* Threads may be here side by side: they store the same. */
@@ -34,4 +44,5 @@ void late_load(const struct late_library *library)
 			give_up(dlerror());
 		__atomic_store_n(slot++, function, __ATOMIC_RELEASE);
 	}
+	check_gnutls(handle);
 }

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "file.h"
 #include "layout.h"
 
 /* The kernel leaves at least 128 MiB and at most 5/6 of all addresses. */
@@ -46,51 +47,55 @@ static int make_directories(struct error *err)
 	return 0;
 }
 
-static bool read_layout(const char *path, struct layout *layout)
+/* 1, or 0 if there is none that is of any use. */
+static int read_layout(const char *path, struct layout *layout, struct error *err)
 {
-	autofclose FILE *file = fopen(path, "re");
+	autofree char *text = NULL;
+	size_t len;
 
-	return file && fscanf(file, "%" SCNu64 " %" SCNu32, &layout->shift, &layout->seed) == 2 &&
+	text = file_read(path, &len, err);
+	if (!text)
+		return err->code == ENOENT ? 0 : -1;
+	return sscanf(text, "%" SCNu64 " %" SCNu32, &layout->shift, &layout->seed) == 2 &&
 	       layout->shift >= SHIFT_MIN && layout->shift < SHIFT_MAX && !(layout->shift % PAGE);
 }
 
 /* Of two that are made up at a time the first one counts: link(2) does not replace. */
 static int write_layout(const char *path, struct layout *layout, struct error *err)
 {
-	char part[128];
-	FILE *file;
+	char part[128], text[64];
+	autoclose int fd = -1;
+	int ret = 0;
 
 	snprintf(part, sizeof(part), "%s.%d", path, getpid());
-	file = fopen(part, "wxe");
-	if (!file || fchmod(fileno(file), 0600) ||
-	    fprintf(file, "%" PRIu64 " %" PRIu32 "\n", layout->shift, layout->seed) < 0) {
-		error_set(err, errno, "%s cannot be written: %s: use --layout fresh", part,
-			  strerror(errno));
-		if (file)
-			fclose(file);
-		unlink(part);
-		return -1;
-	}
-	fclose(file);
-	(void)!link(part, path);
+	snprintf(text, sizeof(text), "%" PRIu64 " %" PRIu32 "\n", layout->shift, layout->seed);
+	fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 || file_write_all(fd, text, strlen(text)))
+		ret = error_set(err, errno, "%s cannot be written: %s: use --layout fresh", part,
+				strerror(errno));
+	else
+		(void)!link(part, path);
 	unlink(part);
-	return 0;
+	return ret;
 }
 
 int layout_get(uid_t owner, struct layout *layout, struct error *err)
 {
 	char path[96];
+	int found;
 
 	snprintf(path, sizeof(path), LAYOUT_DIRECTORY "/%u", owner);
-	if (read_layout(path, layout))
-		return 0;
-	/* One that can't be read is no secret to keep. */
+	found = read_layout(path, layout, err);
+	if (found)
+		return found < 0 ? -1 : 0;
+	/* One that is of no use is no secret to keep. */
 	if (make_directories(err) || (unlink(path) && errno != ENOENT) ||
 	    make_up(layout, err) || write_layout(path, layout, err))
 		return -1;
-	if (read_layout(path, layout))
-		return 0;
-	return error_set(err, EIO, "%s cannot be read back: use --layout fresh", path);
+	found = read_layout(path, layout, err);
+	if (!found)
+		error_set(err, EIO, "%s cannot be read back: use --layout fresh", path);
+	return found > 0 ? 0 : -1;
 }
 
 uint64_t layout_stack_limit(void)

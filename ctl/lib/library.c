@@ -398,6 +398,8 @@ int library_remove(const char *id, struct error *err)
 		if (remove_entry(entry) && errno != ENOENT && !ret)
 			ret = error_set(err, errno, "%.200s cannot be removed: %s", entry->fts_path,
 					strerror(errno));
+	if (!ret && errno && errno != ENOENT)
+		ret = error_set(err, errno, "%.200s cannot be removed: %s", path, strerror(errno));
 	if (tree)
 		fts_close(tree);
 	return ret;

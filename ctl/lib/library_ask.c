@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "json_read.h"
 #include "library_parts.h"
 #include "spawn.h"
 
@@ -157,7 +158,7 @@ json_t *library_ask(const struct library *library, char *const *argv, bool merge
 	char *envp[] = { "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/nonexistent", "LC_ALL=C.UTF-8",
 			 NULL };
 	autofree char *text = library_output(library, argv, envp, merged, err);
-	json_t *answer = text ? json_loads(text, 0, NULL) : NULL;
+	json_t *answer = text ? json_read_text(text, strlen(text), 0, NULL) : NULL;
 	const char *refused = json_string_value(json_object_get(answer, "refused"));
 
 	if (json_is_object(answer) && !refused)

@@ -113,6 +113,9 @@ static int copy_tree(const char *from, const char *to, struct error *err)
 			error_set(err, EFBIG, "%.200s has more than %llu MiB: leave out what is no code", from, SIZE_MAX_ALL >> 20) :
 			copy_entry(entry, from, to, err);
 	}
+	/* It says so with errno if there was more. */
+	if (!ret && errno)
+		ret = error_set(err, errno, "%.200s cannot be read: %s", from, strerror(errno));
 	fts_close(tree);
 	return ret;
 }

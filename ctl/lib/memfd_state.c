@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "cleanup.h"
+#include "file.h"
 #include "memfd_state.h"
 #include "name.h"
 
@@ -71,8 +72,6 @@ static int record_path(const char *kind, const char *name, char path[PATH_MAX],
 json_t *state_read(const char *kind, const char *name, struct error *err)
 {
 	char path[PATH_MAX];
-	json_error_t why;
-	json_t *record;
 
 	if (record_path(kind, name, path, err))
 		return NULL;
@@ -82,13 +81,7 @@ json_t *state_read(const char *kind, const char *name, struct error *err)
 			  "there is no image %s: build or load it first", name);
 		return NULL;
 	}
-	record = json_load_file(path, 0, &why);
-	if (!json_is_object(record)) {
-		json_decref(record);
-		error_set(err, EIO, "%s is damaged (%s): delete it", path, why.text);
-		return NULL;
-	}
-	return record;
+	return file_read_object(path, "delete it", err);
 }
 
 int state_write(const char *kind, const char *name, const json_t *record, struct error *err)

@@ -13,6 +13,7 @@
 
 #include "cleanup.h"
 #include "file.h"
+#include "json_read.h"
 #include "oci.h"
 
 #define HASH_BYTES	32
@@ -20,17 +21,19 @@
 #define MANIFEST_MAX	(1 << 20)
 #define LAYOUT		"{\"imageLayoutVersion\":\"1.0.0\"}"
 
-void oci_digest(const void *data, size_t len, char digest[OCI_DIGEST_SIZE])
+int oci_digest(const void *data, size_t len, char digest[OCI_DIGEST_SIZE], struct error *err)
 {
 	unsigned char hash[HASH_BYTES];
 	size_t i;
+	int ret;
 
-	/* It fails for an algorithm that there is not. */
-	if (gnutls_hash_fast(GNUTLS_DIG_SHA256, data, len, hash))
-		memset(hash, 0, sizeof(hash));
+	ret = gnutls_hash_fast(GNUTLS_DIG_SHA256, data, len, hash);
+	if (ret)
+		return error_set(err, EIO, "SHA-256 cannot be computed: %s", gnutls_strerror(ret));
 	strcpy(digest, PREFIX);
 	for (i = 0; i < HASH_BYTES; i++)
 		sprintf(digest + strlen(PREFIX) + 2 * i, "%02x", hash[i]);
+	return 0;
 }
 
 /* Nothing else is a file name. */
@@ -108,7 +111,8 @@ json_t *oci_put(const char *path, const char *media_type, const void *data, size
 {
 	char digest[OCI_DIGEST_SIZE], blob[PATH_MAX];
 
-	oci_digest(data, len, digest);
+	if (oci_digest(data, len, digest, err))
+		return NULL;
 	blob_path(path, digest, blob);
 	if (file_write(blob, 0644, data, len, err))
 		return NULL;
@@ -178,13 +182,14 @@ char *oci_get(const char *path, const json_t *descriptor, const char *media_type
 	data = read_blob(blob, size, err);
 	if (!data)
 		return NULL;
-	oci_digest(data, size, found);
-	if (!strcmp(found, digest)) {
-		*len = size;
-		return data;
+	if (!oci_digest(data, size, found, err)) {
+		if (!strcmp(found, digest)) {
+			*len = size;
+			return data;
+		}
+		error_set(err, EBADMSG, "blob %s has been changed: its digest is %s", digest, found);
 	}
 	free(data);
-	error_set(err, EBADMSG, "blob %s has been changed: its digest is %s", digest, found);
 	return NULL;
 }
 
@@ -192,7 +197,7 @@ char *oci_get(const char *path, const json_t *descriptor, const char *media_type
 static json_t *parse(const char *data, size_t len, const char *what, struct error *err)
 {
 	json_error_t why;
-	json_t *value = json_loadb(data, len, JSON_REJECT_DUPLICATES, &why);
+	json_t *value = json_read_text(data, len, JSON_REJECT_DUPLICATES, &why);
 
 	if (json_is_object(value))
 		return value;

@@ -14,7 +14,8 @@
 #define OCI_REFERENCE		"org.opencontainers.image.ref.name"
 #define OCI_MANIFESTS_MAX	64	/* in an index that is read */
 
-void oci_digest(const void *data, size_t len, char digest[OCI_DIGEST_SIZE]);
+int __must_check oci_digest(const void *data, size_t len, char digest[OCI_DIGEST_SIZE],
+			    struct error *err);
 
 /* An empty layout; there must be nothing at @path. */
 int __must_check oci_create(const char *path, struct error *err);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What /proc says about a process; see proc(5). */
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,14 +26,17 @@ static bool parse(char *text, struct proc_stat *stat)
 
 bool proc_stat(pid_t pid, struct proc_stat *stat)
 {
-	autofclose FILE *file = NULL;
+	autoclose int fd = -1;
 	char text[1024];
-	size_t len;
+	ssize_t len;
 
 	snprintf(text, sizeof(text), "/proc/%d/stat", pid);
-	file = fopen(text, "re");
-	len = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
+	fd = open(text, O_RDONLY | O_CLOEXEC);
+	len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (len < 0)
+		return false;
 	text[len] = '\0';
+	errno = ESRCH;
 	return parse(text, stat);
 }
 

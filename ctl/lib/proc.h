@@ -14,7 +14,7 @@ struct proc_stat {
 	uint64_t start;		/* clock ticks since boot; tells pids of one number apart */
 };
 
-/* False if there is no such process. */
+/* False with errno set if not: ENOENT or ESRCH if there is no such process. */
 bool proc_stat(pid_t pid, struct proc_stat *stat);
 
 /* Bytes; all 0 if there is no such process. */

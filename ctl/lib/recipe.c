@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "file.h"
 #include "library.h"
 #include "name.h"
 #include "recipe.h"
@@ -42,8 +43,6 @@ static int make_directories(const struct backend *backend, struct error *err)
 json_t *recipe_read(const struct backend *backend, const char *image, struct error *err)
 {
 	char path[PATH_MAX];
-	json_error_t why;
-	json_t *recipe;
 
 	if (make_path(backend, image, path, err))
 		return NULL;
@@ -52,12 +51,7 @@ json_t *recipe_read(const struct backend *backend, const char *image, struct err
 			  image);
 		return NULL;
 	}
-	recipe = json_load_file(path, 0, &why);
-	if (json_is_object(recipe))
-		return recipe;
-	json_decref(recipe);
-	error_set(err, EIO, "%s is damaged (%s): delete the image and build it again", path, why.text);
-	return NULL;
+	return file_read_object(path, "delete the image and build it again", err);
 }
 
 int recipe_write(const struct backend *backend, const char *image, const json_t *recipe,

@@ -68,7 +68,8 @@ static int find_id(struct key *key, struct error *err)
 
 	if (status < 0)
 		return failed("the public key cannot be exported", status, err);
-	oci_digest(der.data, der.size, digest);
+	if (oci_digest(der.data, der.size, digest, err))
+		return -1;
 	strcpy(key->id, strchr(digest, ':') + 1);
 	return 0;
 }

@@ -75,15 +75,17 @@ static int enter(json_t *names, const char *where, const char *key, const char *
  * The head.
  */
 
-static void default_range(const char *name, struct deployment_range *range)
+static int default_range(const char *name, struct deployment_range *range, struct error *err)
 {
 	char digest[OCI_DIGEST_SIZE];
 	unsigned int slot;
 
-	oci_digest(name, strlen(name), digest);
+	if (oci_digest(name, strlen(name), digest, err))
+		return -1;
 	sscanf(strchr(digest, ':') + 1, "%8x", &slot);
 	range->from = SLOT_FIRST + slot % SLOTS * SLOT_SIZE;
 	range->to = range->from + SLOT_SIZE - 1;
+	return 0;
 }
 
 static int parse_range(const json_t *ranges, const char *key, struct deployment_range *range,
@@ -108,7 +110,8 @@ static int parse_ranges(const json_t *object, struct spec *spec, struct error *e
 	static const char *const known[] = { "uids", "gids", NULL };
 	const json_t *ranges = json_object_get(object, "ranges");
 
-	default_range(spec->name, &spec->uids);
+	if (default_range(spec->name, &spec->uids, err))
+		return -1;
 	spec->gids = spec->uids;
 	if (!ranges)
 		return 0;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,12 +29,22 @@ static int from_entry(const struct passwd *entry, struct user *user, struct erro
 	return 0;
 }
 
+/* Is there no entry, or could it not be read? Databases without one say so in several ways; see getpwnam(3). */
+static bool not_looked_up(void)
+{
+	return errno == ENOMEM || errno == EMFILE || errno == ENFILE || errno == EIO;
+}
+
 int user_by_uid(uid_t uid, struct user *user, struct error *err)
 {
-	const struct passwd *entry = getpwuid(uid);
+	const struct passwd *entry;
 
+	errno = 0;
+	entry = getpwuid(uid);
 	if (entry)
 		return from_entry(entry, user, err);
+	if (not_looked_up())
+		return error_set(err, errno, "user %u could not be looked up: %s", uid, strerror(errno));
 	*user = (struct user) { .uid = uid, .gid = uid, .home = "/" };
 	snprintf(user->name, sizeof(user->name), "%u", uid);
 	user->groups[user->nr_groups++] = user->gid;
@@ -42,11 +53,15 @@ int user_by_uid(uid_t uid, struct user *user, struct error *err)
 
 int user_find(const char *text, struct user *user, struct error *err)
 {
-	const struct passwd *entry = getpwnam(text);
+	const struct passwd *entry;
 	uint64_t uid;
 
+	errno = 0;
+	entry = getpwnam(text);
 	if (entry)
 		return from_entry(entry, user, err);
+	if (not_looked_up())
+		return error_set(err, errno, "user '%.80s' could not be looked up: %s", text, strerror(errno));
 	if (!isdigit((unsigned char)*text))
 		return error_set(err, ENOENT, "there is no user '%.80s': give the name or number of one",
 				 text);

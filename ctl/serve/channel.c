@@ -12,6 +12,7 @@
 #include "coordinator.h"
 #include "lib/cleanup.h"
 #include "task_record.h"
+#include "lib/json_read.h"
 
 #define PIECE	65536
 
@@ -174,7 +175,7 @@ static bool take_answer(struct task *task, const json_t *head)
 static void take_line(struct task *task)
 {
 	struct channel *channel = &task->channel;
-	autojson json_t *head = json_loadb(channel->line, channel->line_len, 0, NULL);
+	autojson json_t *head = json_read_text(channel->line, channel->line_len, 0, NULL);
 	const char *type = json_string_value(json_object_get(head, "type"));
 
 	channel->line_len = 0;

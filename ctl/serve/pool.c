@@ -51,12 +51,15 @@ static int load(struct pool *pool, const char *name, struct error *err)
 
 	if (function_get(name, &function, err))
 		return -1;
+	if (function_group_name(&function, pool->group, err)) {
+		function_free(&function);
+		return -1;
+	}
 	function_free(&pool->function);
 	pool->function = function;
 	pool->log.name = pool->function.name;
 	pool->stamp = stamp;
 	pool->deleted = false;
-	function_group_name(&pool->function, pool->group);
 	grants_stamp(pool->group, &pool->grants);
 	return 0;
 }

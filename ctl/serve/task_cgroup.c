@@ -93,7 +93,8 @@ static int remove_strays(const struct function *function, void *data)
 	autoclosedir DIR *dir = NULL;
 	struct error err;
 
-	function_group_name(function, group);
+	if (function_group_name(function, group, &err))
+		return 0;
 	snprintf(cgroup, sizeof(cgroup), CGROUP_PARENT "/%s", group);
 	if (cgroup_path(cgroup, path, &err))
 		return 0;

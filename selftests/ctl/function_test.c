@@ -372,9 +372,10 @@ static void make(const char *name, const char *members, const char *digest,
 static bool one_group(const struct function *a, const struct function *b)
 {
 	char first[IMAGE_NAME_MAX + 1], second[IMAGE_NAME_MAX + 1];
+	struct error err;
 
-	function_group_name(a, first);
-	function_group_name(b, second);
+	if (function_group_name(a, first, &err) || function_group_name(b, second, &err))
+		return false;
 	return !strcmp(first, second);
 }
 
@@ -447,7 +448,7 @@ TEST(names_of_groups)
 		snprintf(text, sizeof(text), "{\"name\": \"a\", \"runtime\": \"python\", \"code\": \"%s\"}",
 			 codes[i].code);
 		ASSERT_EQ(0, parse(text, &function, &err)) { TH_LOG("%s", err.text); }
-		function_group_name(&function, name);
+		ASSERT_EQ(0, function_group_name(&function, name, &err));
 		EXPECT_EQ(0, strncmp(name, codes[i].stem, strlen(codes[i].stem))) { TH_LOG("%s", name); }
 		EXPECT_EQ(strlen(codes[i].stem) + 24, strlen(name)) { TH_LOG("%s", name); }
 		EXPECT_EQ(0, name_check("a group", name, &err)) { TH_LOG("%s", name); }
@@ -646,7 +647,7 @@ FIXTURE_SETUP(devices)
 	make("named", ", \"devices\": {\"tokens\": [\"till\"], \"certificates\": [\"CN=printer\"], "
 	     "\"mqtt\": [\"scale-1\"]}", "2", &self->named);
 	make("foreign", "", "3", &self->foreign);
-	function_group_name(&self->foreign, group);
+	ASSERT_EQ(0, function_group_name(&self->foreign, group, &err));
 	ASSERT_EQ(0, token_make(self->token, digest, &err)) { TH_LOG("%s", err.text); }
 	EXPECT_EQ(64, strlen(self->token));
 	EXPECT_STRNE(self->token, digest);

@@ -558,7 +558,7 @@ TEST_F(deployment, blobs_are_what_their_digest_says)
 	ASSERT_EQ(0, oci_create(self->bundle, &self->err));
 	descriptor = oci_put(self->bundle, "text/plain", "grants", 6, &self->err);
 	ASSERT_NE(NULL, descriptor);
-	oci_digest("grants", 6, digest);
+	ASSERT_EQ(0, oci_digest("grants", 6, digest, &self->err));
 	EXPECT_STREQ(digest, json_string_value(json_object_get(descriptor, "digest")));
 	data = oci_get(self->bundle, descriptor, "text/plain", 6, &len, &self->err);
 	EXPECT_STREQ("grants", data);
