@@ -51,6 +51,10 @@ def handler(event, context):
         hoard = []
         while True:
             hoard.append(bytearray(1 << 24))
+    if what == "fill":
+        with open(event["file"], "wb") as file:
+            while True:
+                file.write(b"z" * 65536)
     if what == "fork":
         while True:
             try:
