@@ -20,6 +20,7 @@
 #include "lib/function_group.h"
 #include "lib/function_store.h"
 #include "lib/group.h"
+#include "lib/mapped.h"
 #include "lib/overrides.h"
 #include "lib/recipe.h"
 #include "lib/user.h"
@@ -177,7 +178,7 @@ static int build(struct context *ctx, struct words *words, const struct function
 }
 
 /*
- * Code that no image can carry: an image of its program, with which its processes are adopted.
+ * Code that no image can carry: an image of files that its processes map, with which they are adopted.
  */
 
 static int become_ordinary(struct function *function, const char *reason, struct error *err)
@@ -210,10 +211,10 @@ static int find_elf(const char *path, char elf[PATH_MAX], struct error *err)
 	return 0;
 }
 
-static int build_program(struct context *ctx, const struct function *function, const char *image,
-			 struct error *err)
+/* What its processes map besides is added when there is one: see lib/newcomers.c. */
+static int make_program(struct context *ctx, const struct function *function,
+			char image[IMAGE_NAME_MAX + 1], struct error *err)
 {
-	struct words words = {};
 	char **command = function_words(function);
 	char elf[PATH_MAX];
 	int ret;
@@ -222,11 +223,7 @@ static int build_program(struct context *ctx, const struct function *function, c
 		return error_set(err, ENOMEM, "out of memory");
 	ret = find_elf(command[0], elf, err);
 	texts_free(command);
-	if (ret)
-		return -1;
-	add_common(&words, function, image, NULL);
-	add(&words, "--elf", strdup(elf));
-	return build(ctx, &words, function, err);
+	return ret ? -1 : mapped_make(ctx->backend, function->owner, elf, image, err);
 }
 
 static int build_template(struct context *ctx, struct function *function, const char *image,
@@ -247,21 +244,8 @@ static int build_template(struct context *ctx, struct function *function, const 
 	return -1;
 }
 
-static int build_any(struct context *ctx, struct function *function, const char *image,
-		     struct error *err)
-{
-	if (function->mode == FUNCTION_IMAGE) {
-		if (!build_template(ctx, function, image, err))
-			return 0;
-		if (err->code != EBUSY || become_ordinary(function, err->text, err))
-			return -1;
-	}
-	/* Where nothing is adopted, the group needs no image. */
-	return ctx->backend->adopt ? build_program(ctx, function, image, err) : 0;
-}
-
-static int make_image(struct context *ctx, struct function *function, const char *image,
-		      bool *made, struct error *err)
+static int make_template(struct context *ctx, struct function *function, const char *image,
+			 bool *made, struct error *err)
 {
 	struct image_info info;
 
@@ -272,8 +256,10 @@ static int make_image(struct context *ctx, struct function *function, const char
 		return error_set(err, EEXIST, "an image %s exists, which is not the function's: delete it first",
 				 image);
 	}
-	if (err->code != ENOENT || build_any(ctx, function, image, err))
+	if (err->code != ENOENT)
 		return -1;
+	if (build_template(ctx, function, image, err))
+		return err->code == EBUSY ? become_ordinary(function, err->text, err) : -1;
 	*made = true;
 	return 0;
 }
@@ -300,7 +286,7 @@ static int decide_mode(struct context *ctx, struct function *function, const cha
  */
 
 static int add_group(struct context *ctx, const struct function *function, const char *name,
-		     struct error *err)
+		     const char *image, struct error *err)
 {
 	const struct cgroup_limits none = {};
 	autogrants struct grants grants = {};
@@ -310,7 +296,7 @@ static int add_group(struct context *ctx, const struct function *function, const
 	};
 
 	snprintf(group.name, sizeof(group.name), "%s", name);
-	snprintf(group.image, sizeof(group.image), "%s", name);
+	snprintf(group.image, sizeof(group.image), "%s", image);
 	snprintf(group.reshare, sizeof(group.reshare), POLICY_DEFAULT);
 	snprintf(group.cgroup, sizeof(group.cgroup), CGROUP_PARENT "/%s", name);
 	if (function->grants && function_grants_read(function, &grants, err))
@@ -370,16 +356,35 @@ static int complete_overrides(struct context *ctx, const struct function *functi
 	return any ? (any < 0 ? -1 : 0) : add_overrides(ctx, function, group, err);
 }
 
-static int make_group(struct context *ctx, const struct function *function, const char *name,
-		      struct error *err)
+static int make_group_of(struct context *ctx, const struct function *function, const char *name,
+			 const char *image, struct error *err)
 {
 	struct error second;
 
-	if (add_group(ctx, function, name, err))
+	if (add_group(ctx, function, name, image, err))
 		return -1;
 	if (!add_overrides(ctx, function, name, err))
 		return 0;
 	(void)!group_unmake(ctx->backend, name, &second);
+	return -1;
+}
+
+/* Where nothing is adopted, the group of an ordinary function needs no image. */
+static int make_group(struct context *ctx, const struct function *function, const char *name,
+		      struct error *err)
+{
+	char image[IMAGE_NAME_MAX + 1];
+	struct error second;
+	autoclose int lock = -1;
+
+	if (function->mode != FUNCTION_ORDINARY || !ctx->backend->adopt)
+		return make_group_of(ctx, function, name, name, err);
+	lock = mapped_lock(err);
+	if (lock < 0 || make_program(ctx, function, image, err))
+		return -1;
+	if (!make_group_of(ctx, function, name, image, err))
+		return 0;
+	(void)!mapped_prune(ctx->backend, &second);
 	return -1;
 }
 
@@ -399,13 +404,14 @@ static int set_up(struct context *ctx, struct function *function, const char *na
 {
 	struct group_info group;
 	struct error second;
-	bool made;
+	bool made = false;
 
 	if (decide_mode(ctx, function, name, err))
 		return -1;
 	if (!ctx->backend->group_get(name, &group, err))
 		return complete_overrides(ctx, function, name, err);
-	if (err->code != ENOENT || make_image(ctx, function, name, &made, err))
+	if (err->code != ENOENT ||
+	    (function->mode == FUNCTION_IMAGE && make_template(ctx, function, name, &made, err)))
 		return -1;
 	if (!make_group(ctx, function, name, err))
 		return 0;
@@ -454,6 +460,17 @@ static int unmake(struct context *ctx, const char *name, struct error *err)
 	return 0;
 }
 
+/* What no other group of the same files has. */
+static int drop_mapped(struct context *ctx, struct error *err)
+{
+	autoclose int lock = -1;
+
+	if (!ctx->backend->adopt)
+		return 0;
+	lock = mapped_lock(err);
+	return lock < 0 ? -1 : mapped_prune(ctx->backend, err);
+}
+
 int function_take_down(struct context *ctx, const struct function *function, bool force,
 		       struct error *err)
 {
@@ -467,7 +484,7 @@ int function_take_down(struct context *ctx, const struct function *function, boo
 	if (force ? cgroup_signal(group.cgroup, SIGKILL, err) : refuse_tasks(&group, err))
 		return -1;
 	/* An image with library overrides, made in place of ours, goes with the group. */
-	return unmake(ctx, name, err) ? -1 : drop_image(ctx, name, err);
+	return unmake(ctx, name, err) || drop_image(ctx, name, err) ? -1 : drop_mapped(ctx, err);
 }
 
 /*

@@ -147,11 +147,11 @@ static int print_adopted(const struct watch *watch, const struct group_info *gro
 			 const struct newcomers_result *result)
 {
 	const char *refusal = result->refused ? result->first.text : NULL;
-	autojson json_t *line = json_pack("{s:s, s:I, s:I, s:I, s:s?}", "group", group->name,
+	autojson json_t *line = json_pack("{s:s, s:I, s:I, s:I, s:s?, s:b}", "group", group->name,
 					  "processes", (json_int_t)result->processes,
 					  "adopted", (json_int_t)result->pages,
 					  "refused", (json_int_t)result->refused,
-					  "refusal", refusal);
+					  "refusal", refusal, "learned", result->learned);
 
 	if (watch->ctx->json)
 		json_dumpf(line, stdout, JSON_COMPACT);
@@ -159,6 +159,8 @@ static int print_adopted(const struct watch *watch, const struct group_info *gro
 		printf("%s: %llu pages of %llu processes adopted", group->name,
 		       (unsigned long long)result->pages,
 		       (unsigned long long)result->processes);
+	if (!watch->ctx->json && result->learned)
+		printf(", with an image of what they map");
 	if (!watch->ctx->json && refusal)
 		printf(", %llu processes refused: %s", (unsigned long long)result->refused,
 		       refusal);
@@ -173,7 +175,7 @@ static int adopt_newcomers(struct watch *watch, const struct group_info *group)
 
 	if (newcomers_adopt(&watch->newcomers, watch->ctx->backend, group, &result, &ignored))
 		return 0;
-	return result.pages || result.refused ? print_adopted(watch, group, &result) : 0;
+	return result.pages || result.refused || result.learned ? print_adopted(watch, group, &result) : 0;
 }
 
 static int reshare_group(struct watch *watch, const struct group_info *group)
@@ -260,7 +262,8 @@ const struct command cmd_group_watch = {
 	.help = "Follows every=SECONDS, and pressure: when tasks of the hub have waited for memory for more "
 		"than 100 ms in 2 s (/proc/pressure/memory). For groups with --adopt it looks every second "
 		"which processes have appeared in the group's cgroup, or map other files than before, and "
-		"adopts them. Prints what each group gave back or adopted, and why a process was not.",
+		"adopts them; a function's group gets an image of what its processes map before. Prints what each "
+		"group gave back or adopted, and why a process was not.",
 	.needs_backend = true,
 	.run = run,
 };

@@ -2,6 +2,7 @@
 /* What the tasks of a group are started with. */
 #include <errno.h>
 
+#include "cgroup.h"
 #include "cleanup.h"
 #include "entry.h"
 #include "library.h"
@@ -49,12 +50,28 @@ static int check_same(const struct entry *entry, struct error *err)
 			 entry->group.name);
 }
 
+/* While it is given another image there is none of its name for a moment. */
+static int find_group(struct entry *entry, const char *group, struct error *err)
+{
+	struct error ignored;
+	int lock, ret;
+
+	if (!entry->backend->group_get(group, &entry->group, err))
+		return 0;
+	lock = err->code == ENOENT ? cgroup_lock(&ignored) : -1;
+	if (lock < 0)
+		return -1;
+	ret = entry->backend->group_get(group, &entry->group, err);
+	close(lock);
+	return ret;
+}
+
 int entry_open_plain(const struct backend *backend, const char *group, struct entry *entry,
 		     struct error *err)
 {
 	*entry = (struct entry) ENTRY_NONE;
 	entry->backend = backend;
-	if (backend->group_get(group, &entry->group, err) || open_mounts(entry, err))
+	if (find_group(entry, group, err) || open_mounts(entry, err))
 		return -1;
 	return confinement_open(&entry->confinement, &entry->group, &entry->mounts, err);
 }

@@ -28,7 +28,7 @@ struct beginning {
 	struct task *task;
 	struct entry entry;
 	bool ordinary;
-	char *argv[4];
+	char *argv[5];		/* with the NULL at its end */
 	struct task_program program;
 	char texts[VARIABLES][PATH_MAX + 64];
 	char *own[VARIABLES + TRUST_VARIABLES + 1];

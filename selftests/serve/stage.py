@@ -51,6 +51,10 @@ def handler(event, context):
         hoard = []
         while True:
             hoard.append(bytearray(1 << 24))
+    if what == "fill":
+        with open(event["file"], "wb") as file:
+            while True:
+                file.write(b"z" * 65536)
     if what == "fork":
         while True:
             try:
@@ -152,23 +156,22 @@ class Hub:
     def ask(self, *words):
         return json.loads(self.coppice("--json", *words).stdout)
 
-    def deploy(self, name, text=None, files=None, **manifest):
-        """Its code has the test's number, so that no other test's function has its group."""
+    def prepare(self, name, text=None, files=None, **manifest):
+        """A manifest and its code, which has the test's number, so that no other test's function has its group."""
         directory = f"{self.work}/{name}"
         os.makedirs(directory)
         files = files or {"app.py": (text or HANDLER) + f"# {os.getpid()} {name}\n"}
         for path, content in files.items():
-            with open(f"{directory}/{path}", "w") as file:
-                file.write(content)
+            with open(f"{directory}/{path}", "wb") as file:
+                file.write(content if isinstance(content, bytes) else content.encode())
             os.chmod(f"{directory}/{path}", 0o755)
         manifest = {"name": name, "runtime": "python", "code": "app.py:handler", "owner": "nobody",
                     "timeout": 10, "memory": 128, **manifest}
         with open(f"{directory}/function.json", "w") as file:
             json.dump(manifest, file)
-        self.coppice("function", "add", directory)
-        self.functions.append(name)
+        return directory
 
-    def deploy_beside(self, other, name, **manifest):
+    def prepare_beside(self, other, name, **manifest):
         """Another function of the same code, with what differs in its manifest."""
         directory = f"{self.work}/{other}"
         with open(f"{directory}/function.json") as file:
@@ -176,8 +179,17 @@ class Hub:
         path = f"{directory}/{name}.function.json"
         with open(path, "w") as file:
             json.dump(manifest, file)
-        self.coppice("function", "add", path)
-        self.functions.append(name)
+        return path
+
+    def add(self, *paths):
+        rows = self.ask("function", "add", *paths)
+        self.functions += [row["name"] for row in (rows if len(paths) > 1 else [rows])]
+
+    def deploy(self, *arguments, **manifest):
+        self.add(self.prepare(*arguments, **manifest))
+
+    def deploy_beside(self, *arguments, **manifest):
+        self.add(self.prepare_beside(*arguments, **manifest))
 
     def start(self, *options):
         self.log = open(f"{self.work}/log", "a")
