@@ -83,6 +83,13 @@ static void release(struct task *task)
 	report_close(&task->report);
 }
 
+static void forget_spent(struct task *task)
+{
+	if (task->spent)
+		TAILQ_REMOVE(&task->pool->coordinator->spent, task, spent_link);
+	task->spent = NULL;
+}
+
 static void remove_task(struct task *task)
 {
 	struct pool *pool = task->pool;
@@ -162,6 +169,7 @@ void task_end(struct task *task, const char *reason)
 {
 	if (task->state == TASK_ENDING)
 		return;
+	forget_spent(task);
 	task->killed_for = reason;
 	if (task->request)
 		crash(task);
@@ -170,6 +178,25 @@ void task_end(struct task *task, const char *reason)
 	task_cgroup_kill(task);
 	if (task->exited)
 		remove_task(task);
+}
+
+/* After its answer has been sent. Another coordinator is to take it for ended from now on. */
+static void end_soon(struct task *task, const char *reason)
+{
+	task_enter(task, TASK_TIDYING, TIDY_NS);
+	if (task->record)
+		task->record->state = TASK_ENDING;
+	task->outdated = true;
+	task->spent = reason;
+	TAILQ_INSERT_TAIL(&task->pool->coordinator->spent, task, spent_link);
+}
+
+void task_end_spent(struct coordinator *coordinator)
+{
+	struct task *task;
+
+	while ((task = TAILQ_FIRST(&coordinator->spent)))
+		task_end(task, task->spent);
 }
 
 void task_interrupt(struct task *task)
@@ -354,9 +381,9 @@ void task_answered(struct task *task, enum outcome_kind kind, char *body, size_t
 	task_output_drain(task);
 	finish(task, &outcome);
 	if (task->outdated)
-		task_end(task, "the function was changed");
+		end_soon(task, "the function was changed");
 	else if (pool_is_fresh(task->pool))
-		task_end(task, "it is for one event");
+		end_soon(task, "it is for one event");
 	else
 		task_enter(task, TASK_TIDYING, TIDY_NS);
 }
