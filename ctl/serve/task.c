@@ -18,6 +18,7 @@
 
 #include "log.h"
 #include "memory.h"
+#include "spare.h"
 #include "task_parts.h"
 #include "task_record.h"
 #include "waiting.h"
@@ -339,6 +340,7 @@ void task_give(struct task *task, struct request *request)
 	task->printed = task->tail_len = 0;
 	task_print(task, "START RequestId: %s Version: $LATEST\n", request->id);
 	task_enter(task, TASK_BUSY, pool->function.timeout * NS_PER_S);
+	spare_note_use(pool);
 	if (task->channel.watch.fd >= 0)
 		channel_send(task);
 	else

@@ -68,6 +68,8 @@ def handler(event, context):
         time.sleep(60)
     if what == "sleep":
         time.sleep(event["seconds"])
+    while what == "wait" and not os.path.exists(event["gate"]):
+        time.sleep(0.02)
     if what == "note":
         time.sleep(event.get("seconds", 0))
         with open(event["file"], "a") as file:
