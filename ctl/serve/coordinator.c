@@ -202,18 +202,22 @@ static bool has_tasks(const struct coordinator *coordinator)
 static bool is_answering(const struct coordinator *coordinator, const struct http_service *service)
 {
 	return http_is_answering(&coordinator->http, service) ||
-	       (coordinator->settings.listen && http_is_answering(&coordinator->secure, service)) ||
-	       (coordinator->settings.mqtt.broker && mqtt_is_answering(&coordinator->mqtt));
+	       (coordinator->settings.listen && http_is_answering(&coordinator->secure, service));
 }
 
-/* Answers that are being sent count, too. What tasks ask for is the next coordinator's, as they are. */
+/*
+ * Answers that are being sent count, too. What tasks ask for is the next coordinator's, as they are,
+ * and so are answers that a broker has not confirmed, which are on disk.
+ */
 static bool is_done(const struct coordinator *coordinator)
 {
 	if (coordinator->leaving)
 		return coordinator->loop.ended || !is_answering(coordinator, &invoke_service);
 	return coordinator->draining && !has_tasks(coordinator) &&
 	       TAILQ_EMPTY(&coordinator->waiting) &&
-	       (coordinator->loop.ended || !is_answering(coordinator, NULL));
+	       (coordinator->loop.ended ||
+		(!is_answering(coordinator, NULL) &&
+		 !(coordinator->settings.mqtt.broker && mqtt_is_answering(&coordinator->mqtt))));
 }
 
 static int run(struct coordinator *coordinator, struct error *err)
