@@ -30,7 +30,7 @@ const struct command cmd_function_delete = {
 	.verb = "delete",
 	.args = "FUNCTION [--force]",
 	.summary = "Delete a function, and with the last one of a group its group and image",
-	.help = "Refused while the group, if it goes, has tasks: they may be invocations.",
+	.help = "Idle tasks of the group, if it goes, are ended. Refused while others are at work: they may be invocations.",
 	.options = (const struct argp_option []) {
 		{ .name = "force", .key = OPTION_FORCE, .doc = "kill them" },
 		{}

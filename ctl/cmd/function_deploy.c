@@ -11,6 +11,7 @@
 #include "lib/function_store.h"
 
 #define POLL_NS	(50 * 1000 * 1000)
+#define IDLE_TRIES	50	/* until what was idle has ended: it is looked for once a second */
 
 static int refuse_existing(const char *name, struct error *err)
 {
@@ -72,15 +73,33 @@ int function_deploy(struct context *ctx, struct function *function, struct error
 	return -1;
 }
 
-/* Who serves the function ends its idle tasks when its manifest changes, and the others after their events. */
+static const struct timespec pause = { .tv_nsec = POLL_NS };
+
+/*
+ * Who serves the function ends its idle tasks when its manifest changes, and the others after their
+ * events. One may be started until that is seen: with RUNNING_END it is killed, too.
+ */
 static int take_down(struct context *ctx, const struct function *function,
 		     enum group_running running, struct error *err)
 {
-	const struct timespec pause = { .tv_nsec = POLL_NS };
-
 	while (function_take_down(ctx, function, running == RUNNING_END, err)) {
-		if (running != RUNNING_DRAIN || err->code != EBUSY)
+		if (running == RUNNING_KEEP || err->code != EBUSY)
 			return -1;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+/* Without what is at work: idle tasks, and one that waits for whoever asks first, are ended. */
+static int take_down_idle(struct context *ctx, const struct function *function, struct error *err)
+{
+	int tries = IDLE_TRIES;
+
+	while (function_take_down(ctx, function, false, err)) {
+		if (err->code != EBUSY || !tries ||
+		    (tries == IDLE_TRIES && !function_touch(function->name)))
+			return -1;
+		tries--;
 		nanosleep(&pause, NULL);
 	}
 	return 0;
@@ -142,16 +161,15 @@ static int is_other(const struct function *other, void *data)
 }
 
 /*
- * Where tasks may be refused for, the group goes first, so that the function stays then; where
- * they are waited for, the manifest does, so that no new ones come.
+ * Where tasks may be refused for, the group goes first, so that the function stays then; else
+ * the manifest does, so that no new ones come, as events that wait would have.
  */
 int function_withdraw(struct context *ctx, const struct function *function,
 		      enum group_running running, struct error *err)
 {
 	int others = function_each(is_other, (void *)function, err);
 
-	if (others < 0 || (!others && running != RUNNING_DRAIN &&
-			   take_down(ctx, function, running, err)))
+	if (others < 0 || (!others && running == RUNNING_KEEP && take_down_idle(ctx, function, err)))
 		return -1;
 	return function_put_former(function, err) || function_remove(function->name, err) ||
 	       leave_behind(ctx, function, running, err) ? -1 : 0;

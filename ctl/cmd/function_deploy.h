@@ -22,7 +22,7 @@ int __must_check function_replace(struct context *ctx, const struct function *ol
 int __must_check function_finish(struct context *ctx, enum group_running running,
 				 struct error *err);
 
-/* RUNNING_KEEP: refused while its group has tasks, and is no other function's. */
+/* RUNNING_KEEP: refused while its group has tasks at work, and is no other function's. */
 int __must_check function_withdraw(struct context *ctx, const struct function *function,
 				   enum group_running running, struct error *err);
 

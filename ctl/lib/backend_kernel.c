@@ -426,12 +426,15 @@ static int launch_open(const char *group, struct launch *launch, struct error *e
 	int ret;
 
 	*launch = (struct launch) { .fd = -1, .module = 1 };
-	if (group_get(group, &info, err))
-		return -1;
 	/* From here on the descriptor keeps the group, and so its image. */
 	launch->fd = device_open_group(group, err);
 	if (launch->fd < 0)
+		return name_it(-1, "group", group, err);
+	if (group_get(group, &info, err)) {
+		launch_free(launch);
 		return -1;
+	}
+	launch->group = info.id;
 	ret = device_read(info.image, false, &image, err);
 	if (!ret) {
 		ret = image_is_library(&image) ? refuse_library(group, err) :

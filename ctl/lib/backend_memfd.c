@@ -435,7 +435,7 @@ static int admit(const char *group, struct error *err)
 
 	if (lock < 0)
 		return -1;
-	if (!find_group(group, &info, err) && !count_tasks(&info, err)) {
+	if (!find_group(group, &info, err) && (!info.max_tasks || !count_tasks(&info, err))) {
 		if (!info.max_tasks || info.tasks < info.max_tasks)
 			return lock;
 		ret = error_set(err, EAGAIN, "group %s has as many tasks as it may have (%u): wait for one to end or raise the limit",
@@ -507,25 +507,27 @@ static int task_each(const char *group, task_fn fn, void *data, struct error *er
 	return each_task(&info, fn, data, err);
 }
 
-static int open_image(const char *group, struct record *record, struct error *err)
+static int open_image(const char *group, struct group_info *info, struct record *record,
+		      struct error *err)
 {
 	autoclose int lock = state_lock(err);
-	struct group_info info;
 
-	if (lock < 0 || find_group(group, &info, err) || find_image(info.image, record, err))
+	if (lock < 0 || find_group(group, info, err) || find_image(info->image, record, err))
 		return -1;
 	return keeper_open(&record->keeper, err);
 }
 
 static int launch_open(const char *group, struct launch *launch, struct error *err)
 {
+	struct group_info info;
 	struct record record;
 	struct image image;
 	int ret;
 
-	*launch = (struct launch) { .fd = open_image(group, &record, err) };
+	*launch = (struct launch) { .fd = open_image(group, &info, &record, err) };
 	if (launch->fd < 0)
 		return -1;
+	launch->group = info.id;
 	ret = memfd_image_read(launch->fd, &record.layout, false, &image, err);
 	if (!ret) {
 		ret = launch_fill(launch, &image, err);

@@ -40,11 +40,7 @@ static int open_mounts(struct entry *entry, struct error *err)
 /* Libraries and image are two questions, and have to be about the same. */
 static int check_same(const struct entry *entry, struct error *err)
 {
-	struct group_info now;
-
-	if (entry->backend->group_get(entry->group.name, &now, err))
-		return -1;
-	if (now.id == entry->group.id)
+	if (entry->launch.group == entry->group.id)
 		return 0;
 	return error_set(err, EAGAIN, "group %s was changed while the task was being started: try again",
 			 entry->group.name);

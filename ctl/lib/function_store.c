@@ -5,9 +5,11 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -237,6 +239,14 @@ static int remove_file(const char *name, const char *file, struct error *err)
 	rmdir(path);
 	rmdir(FUNCTION_DIRECTORY);
 	return 0;
+}
+
+bool function_touch(const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), FUNCTION_DIRECTORY "/%.200s/" FUNCTION_MANIFEST, name);
+	return !utimensat(AT_FDCWD, path, NULL, 0);
 }
 
 int function_remove(const char *name, struct error *err)

@@ -10,6 +10,11 @@ int __must_check function_lock(struct error *err);
 
 /* Write or replace what is known of it. */
 int __must_check function_put(const struct function *function, struct error *err);
+/*
+ * Have who serves it read it anew, and so end what is idle of it: nobody waits for that. False if it
+ * is not there.
+ */
+bool function_touch(const char *name);
 /* Forget it. No error if there is none. */
 int __must_check function_remove(const char *name, struct error *err);
 

@@ -2,9 +2,11 @@
 /* Libraries that are loaded when something first calls them; the code that calls is made by ctl/late. */
 #include <dlfcn.h>
 #include <gnutls/gnutls.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "late.h"
@@ -29,12 +31,67 @@ static void check_gnutls(void *handle)
 		give_up("GnuTLS could not begin");
 }
 
+/* Objects that were there before the first of these, which the linker lists in the order in which they came. */
+static size_t nr_at_start;
+
+static int count(struct dl_phdr_info *object, size_t size, void *data)
+{
+	size_t *nr = data;
+
+	(void)object;
+	(void)size;
+	(*nr)++;
+	return 0;
+}
+
+static void count_first(void)
+{
+	size_t nr = 0;
+
+	if (nr_at_start)
+		return;
+	dl_iterate_phdr(count, &nr);
+	nr_at_start = nr;
+}
+
+static int keep_object(struct dl_phdr_info *object, size_t size, void *data)
+{
+	const ElfW(Phdr) *header = object->dlpi_phdr;
+	const uintptr_t page = sysconf(_SC_PAGESIZE);
+	uintptr_t start, end;
+	size_t *nr = data;
+	int i;
+
+	(void)size;
+	if (++*nr <= nr_at_start)
+		return 0;
+	for (i = 0; i < object->dlpi_phnum; i++, header++) {
+		if (header->p_type != PT_LOAD)
+			continue;
+		start = (object->dlpi_addr + header->p_vaddr) & -page;
+		end = object->dlpi_addr + header->p_vaddr + header->p_memsz;
+		/* What it refuses costs time only. */
+		(void)!madvise((void *)start, end - start, MADV_DONTFORK);
+	}
+	return 0;
+}
+
+void late_keep_from_children(void)
+{
+	size_t nr = 0;
+
+	if (nr_at_start)
+		dl_iterate_phdr(keep_object, &nr);
+}
+
 /* Threads may be here side by side: they store the same. */
 void late_load(const struct late_library *library)
 {
-	void *handle = dlopen(library->soname, RTLD_LAZY | RTLD_LOCAL), **slot = library->slots;
+	void *handle, **slot = library->slots;
 	const char *name;
 
+	count_first();
+	handle = dlopen(library->soname, RTLD_LAZY | RTLD_LOCAL);
 	if (!handle)
 		give_up(dlerror());
 	for (name = library->names; *name; name += strlen(name) + 1) {

@@ -19,4 +19,11 @@ struct late_library {
 /* For ctl/late's code only. Does not return if the library can't be had. */
 void late_load(const struct late_library *library);
 
+/*
+ * From here on children that this process forks are without all that was loaded since the first of
+ * these was, which saves copying and removing their mappings. They must not call them, nor may fork(2) be
+ * used, which calls what libraries have registered for it: see spawn_fork().
+ */
+void late_keep_from_children(void);
+
 #endif

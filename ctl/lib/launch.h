@@ -34,6 +34,7 @@ struct launch_plan {
 struct launch {
 	int fd;			/* module: group descriptor; memfd: the image's memfd */
 	int module;		/* which of the two */
+	uint64_t group;		/* id of that in which it was opened */
 	int no_premap;
 	int reshare_idle;	/* the group's policy */
 	uint64_t entry, stack;	/* memfd backend only: the module knows its own */

@@ -33,24 +33,39 @@ int place_add(struct place *place, uint64_t start, uint64_t len, struct error *e
 	return 0;
 }
 
+/* What this process has, once it was looked up. */
+static struct {
+	uint64_t lowest;	/* of what counts, or 0: not yet */
+	struct coppice_span vvar, vdso;
+} self;
+
+static int look_at_self(struct error *err)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	uint64_t lowest = PLACE_HIGHEST;
+	unsigned long start, end;
+	char line[4352];
+
+	if (!maps)
+		return error_set(err, errno, "/proc/self/maps can't be read: mount /proc");
+	while (fgets(line, sizeof(line), maps))
+		if (sscanf(line, "%lx-%lx", &start, &end) == 2 &&
+		    !special_scan(line, start, end, &self.vvar, &self.vdso) &&
+		    end > PLACE_LOWEST && start < lowest)
+			lowest = start;
+	fclose(maps);
+	self.lowest = lowest;
+	return 0;
+}
+
 int place_add_self(struct place *place, struct coppice_span *vvar, struct coppice_span *vdso,
 		   struct error *err)
 {
-	FILE *maps = fopen("/proc/self/maps", "re");
-	unsigned long start, end;
-	char line[4352];
-	int ret = 0;
-
-	*vvar = *vdso = (struct coppice_span){};
-	if (!maps)
-		return error_set(err, errno, "/proc/self/maps can't be read: mount /proc");
-	while (!ret && fgets(line, sizeof(line), maps)) {
-		if (sscanf(line, "%lx-%lx", &start, &end) == 2 &&
-		    !special_scan(line, start, end, vvar, vdso))
-			ret = place_add(place, start, end - start, err);
-	}
-	fclose(maps);
-	return ret;
+	if (!self.lowest && look_at_self(err))
+		return -1;
+	*vvar = self.vvar;
+	*vdso = self.vdso;
+	return place_add(place, self.lowest, PLACE_HIGHEST - self.lowest, err);
 }
 
 static int compare(const void *left, const void *right)

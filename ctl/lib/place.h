@@ -18,8 +18,9 @@ struct place {
 void place_free(struct place *place);
 int __must_check place_add(struct place *place, uint64_t start, uint64_t len, struct error *err);
 /*
- * Add every mapping of this process but the kernel's own ([vvar…], [vdso]), whose
- * places are given in @vvar and @vdso.
+ * Add what is from the lowest mapping of this process on, and the kernel's own mappings ([vvar…],
+ * [vdso]) in @vvar and @vdso. Looked up once: the kernel puts what comes later above the lowest,
+ * and an address that is taken after all is not taken again (MAP_FIXED_NOREPLACE).
  */
 int __must_check place_add_self(struct place *place, struct coppice_span *vvar,
 				struct coppice_span *vdso, struct error *err);

@@ -17,6 +17,7 @@
 #include "invoke.h"
 #include "lib/cleanup.h"
 #include "lib/file.h"
+#include "lib/late.h"
 #include "log.h"
 #include "systemd.h"
 #include "task.h"
@@ -183,6 +184,7 @@ static int work(struct coordinator *coordinator)
 		limit_ms = http_run(&coordinator->http);
 		if (coordinator->settings.listen)
 			secure_ms = http_run(&coordinator->secure);
+		task_end_spent(coordinator);
 	} while (coordinator->changed || !TAILQ_EMPTY(&coordinator->queue.additions));
 	return secure_ms < 0 || (limit_ms >= 0 && limit_ms < secure_ms) ? limit_ms : secure_ms;
 }
@@ -200,18 +202,22 @@ static bool has_tasks(const struct coordinator *coordinator)
 static bool is_answering(const struct coordinator *coordinator, const struct http_service *service)
 {
 	return http_is_answering(&coordinator->http, service) ||
-	       (coordinator->settings.listen && http_is_answering(&coordinator->secure, service)) ||
-	       (coordinator->settings.mqtt.broker && mqtt_is_answering(&coordinator->mqtt));
+	       (coordinator->settings.listen && http_is_answering(&coordinator->secure, service));
 }
 
-/* Answers that are being sent count, too. What tasks ask for is the next coordinator's, as they are. */
+/*
+ * Answers that are being sent count, too. What tasks ask for is the next coordinator's, as they are,
+ * and so are answers that a broker has not confirmed, which are on disk.
+ */
 static bool is_done(const struct coordinator *coordinator)
 {
 	if (coordinator->leaving)
 		return coordinator->loop.ended || !is_answering(coordinator, &invoke_service);
 	return coordinator->draining && !has_tasks(coordinator) &&
 	       TAILQ_EMPTY(&coordinator->waiting) &&
-	       (coordinator->loop.ended || !is_answering(coordinator, NULL));
+	       (coordinator->loop.ended ||
+		(!is_answering(coordinator, NULL) &&
+		 !(coordinator->settings.mqtt.broker && mqtt_is_answering(&coordinator->mqtt))));
 }
 
 static int run(struct coordinator *coordinator, struct error *err)
@@ -388,6 +394,8 @@ static int open_all(struct coordinator *coordinator, struct ending *ending, stru
 	    open_secure(coordinator, err) ||
 	    watch_signals(ending, err) || queue_open(&coordinator->queue, coordinator, err))
 		return -1;
+	/* Before users are looked up, which may load what children need, too. */
+	late_keep_from_children();
 	watch_lease(coordinator);
 	queue_forget_ended(&coordinator->queue, survivors.ended);
 	if (coordinator->settings.mqtt.broker && mqtt_open(&coordinator->mqtt, coordinator, err))
@@ -416,6 +424,7 @@ int coordinator_run(const struct backend *backend, const struct settings *settin
 		return -1;
 	TAILQ_INIT(&coordinator.pools);
 	TAILQ_INIT(&coordinator.waiting);
+	TAILQ_INIT(&coordinator.spent);
 	forwarder_open(&coordinator.forwarder, &coordinator);
 	if (open_all(&coordinator, &ending, err))
 		return -1;

@@ -71,6 +71,7 @@ struct coordinator {
 	uint64_t functions_read;
 	bool draining;		/* nothing new is taken */
 	bool leaving;		/* and the tasks are the next coordinator's */
+	TAILQ_HEAD(spent, task) spent;	/* to be ended once what they answered is sent */
 	bool changed;		/* a request may be given to a task, or a task be started */
 };
 

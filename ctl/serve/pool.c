@@ -111,16 +111,21 @@ static void refresh_grants(struct pool *pool)
 static int refresh(struct pool *pool, struct error *err)
 {
 	struct timespec stamp = stamp_of(pool->function.name);
-	char name[IMAGE_NAME_MAX + 1];
+	char name[IMAGE_NAME_MAX + 1], group[IMAGE_NAME_MAX + 1];
 
 	if (same_time(&stamp, &pool->stamp) && !pool->deleted) {
 		refresh_grants(pool);
 		return 0;
 	}
 	snprintf(name, sizeof(name), "%s", pool->function.name);
+	strcpy(group, pool->group);
 	end_tasks(pool, "the function was changed");
-	if (!load(pool, name, err))
+	if (!load(pool, name, err)) {
+		/* Whoever wants the group empty, to delete it, wants no other spare in its place. */
+		if (!strcmp(group, pool->group))
+			pool->last_event = 0;
 		return 0;
+	}
 	pool->deleted = true;
 	pool->stamp = (struct timespec) {};
 	return -1;

@@ -29,6 +29,8 @@ struct pool {
 	unsigned int nr_forwarding;	/* requests that another hub or the cloud has */
 	uint64_t forward_rest;	/* until when that is not asked */
 	uint64_t last_event;	/* when it was handed out; 0: or no task was to be had or wanted since */
+	unsigned int peak, last_peak;	/* tasks at work at a time, in this period and the last: see spare.c */
+	uint64_t peak_since;
 	uint64_t mean_ns;	/* of an event; 0: not known yet */
 	struct function_log log;
 	bool deleted;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/spawn.h"
 #include "shelf_holder.h"
 
 #define COMM		"coppice-shelf"
@@ -172,7 +174,10 @@ static void become_holder(int socket, bool (*expire)(void))
 {
 	struct holder holder = { .lease = -1 };
 	int null = open("/dev/null", O_RDWR);
+	sigset_t none;
 
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	setsid();
 	prctl(PR_SET_NAME, COMM);
 	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 ||
@@ -187,11 +192,12 @@ static void become_holder(int socket, bool (*expire)(void))
 /* It is nobody's child, so that nobody has to wait for it. */
 bool holder_start(int socket, bool (*expire)(void))
 {
-	pid_t pid = fork();
+	struct error ignored;
+	pid_t pid = spawn_fork(-1, &ignored);
 	int status;
 
 	if (!pid) {
-		pid = fork();
+		pid = spawn_fork(-1, &ignored);
 		if (!pid)
 			become_holder(socket, expire);
 		_exit(pid < 0);

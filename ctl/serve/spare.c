@@ -8,6 +8,8 @@
 #include "task.h"
 
 #define QUIET_NS	(100 * NS_PER_MS)
+#define PEAK_NS		(10 * NS_PER_S)	/* for which it is remembered how many were at work at a time */
+#define SPARES_MAX	8		/* of a group */
 
 /* Such a task is told at its start how it is to be between two events, and has its limits from then on. */
 static bool is_reset(const struct pool *pool)
@@ -56,15 +58,40 @@ static bool is_quiet(const struct pool *pool)
 	       loop_now() - pool->last_event > QUIET_NS;
 }
 
+void spare_note_use(struct pool *pool)
+{
+	unsigned int busy = pool->nr_tasks - pool->nr_idle - pool->nr_starting;
+	uint64_t now = loop_now();
+
+	if (now - pool->peak_since > PEAK_NS) {
+		pool->last_peak = now - pool->peak_since > 2 * PEAK_NS ? 0 : pool->peak;
+		pool->peak = 0;
+		pool->peak_since = now;
+	}
+	if (busy > pool->peak)
+		pool->peak = busy;
+}
+
+/* Tasks that stay have the next burst of requests, too; for others it is to find as many as for the last. */
+static unsigned int number_wanted(const struct pool *pool)
+{
+	unsigned int peak = pool->peak > pool->last_peak ? pool->peak : pool->last_peak;
+
+	if (!peak || !pool_is_fresh(pool))
+		return 1;
+	return peak < SPARES_MAX ? peak : SPARES_MAX;
+}
+
 bool spare_wanted(const struct pool *pool)
 {
 	const struct pool *other;
+	unsigned int nr = 0;
 
 	if (!spare_possible(pool) || !pool_is_in_use(pool) || !is_quiet(pool) ||
 	    memory_available() / 2 < pool->coordinator->settings.reserve)
 		return false;
 	TAILQ_FOREACH(other, &pool->coordinator->pools, link)
 		if (other->nr_spares && are_kin(pool, other))
-			return false;
-	return true;
+			nr += other->nr_spares;
+	return nr < number_wanted(pool);
 }

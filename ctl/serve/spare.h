@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A group's spare task: it is in the list of the pool that started it, counts as none of its tasks, and becomes
+ * A group's spare tasks: one, or as many as were at work lately where each event has a new task. It is in the list of the pool that started it, counts as none of its tasks, and becomes
  * that of the next function of the group that needs one.
  */
 #ifndef COPPICE_SPARE_H
@@ -10,6 +10,8 @@
 
 /* Can tasks of this function be told later whose they are? */
 bool spare_possible(const struct pool *pool);
+/* One more of @pool's tasks is at work now. */
+void spare_note_use(struct pool *pool);
 /* Is one to be started? */
 bool spare_wanted(const struct pool *pool);
 /* One that waits, or is still starting, becomes @pool's. NULL: there is none, or @pool has as many tasks as it may. */

@@ -18,6 +18,7 @@
 
 #include "log.h"
 #include "memory.h"
+#include "spare.h"
 #include "task_parts.h"
 #include "task_record.h"
 #include "waiting.h"
@@ -81,6 +82,13 @@ static void release(struct task *task)
 	runtime_api_close(task);
 	task_output_close(task);
 	report_close(&task->report);
+}
+
+static void forget_spent(struct task *task)
+{
+	if (task->spent)
+		TAILQ_REMOVE(&task->pool->coordinator->spent, task, spent_link);
+	task->spent = NULL;
 }
 
 static void remove_task(struct task *task)
@@ -162,6 +170,7 @@ void task_end(struct task *task, const char *reason)
 {
 	if (task->state == TASK_ENDING)
 		return;
+	forget_spent(task);
 	task->killed_for = reason;
 	if (task->request)
 		crash(task);
@@ -170,6 +179,25 @@ void task_end(struct task *task, const char *reason)
 	task_cgroup_kill(task);
 	if (task->exited)
 		remove_task(task);
+}
+
+/* After its answer has been sent. Another coordinator is to take it for ended from now on. */
+static void end_soon(struct task *task, const char *reason)
+{
+	task_enter(task, TASK_TIDYING, TIDY_NS);
+	if (task->record)
+		task->record->state = TASK_ENDING;
+	task->outdated = true;
+	task->spent = reason;
+	TAILQ_INSERT_TAIL(&task->pool->coordinator->spent, task, spent_link);
+}
+
+void task_end_spent(struct coordinator *coordinator)
+{
+	struct task *task;
+
+	while ((task = TAILQ_FIRST(&coordinator->spent)))
+		task_end(task, task->spent);
 }
 
 void task_interrupt(struct task *task)
@@ -312,6 +340,7 @@ void task_give(struct task *task, struct request *request)
 	task->printed = task->tail_len = 0;
 	task_print(task, "START RequestId: %s Version: $LATEST\n", request->id);
 	task_enter(task, TASK_BUSY, pool->function.timeout * NS_PER_S);
+	spare_note_use(pool);
 	if (task->channel.watch.fd >= 0)
 		channel_send(task);
 	else
@@ -354,9 +383,9 @@ void task_answered(struct task *task, enum outcome_kind kind, char *body, size_t
 	task_output_drain(task);
 	finish(task, &outcome);
 	if (task->outdated)
-		task_end(task, "the function was changed");
+		end_soon(task, "the function was changed");
 	else if (pool_is_fresh(task->pool))
-		task_end(task, "it is for one event");
+		end_soon(task, "it is for one event");
 	else
 		task_enter(task, TASK_TIDYING, TIDY_NS);
 }

@@ -52,6 +52,8 @@ struct task {
 	char tail[TASK_TAIL];
 	size_t tail_len;
 	TAILQ_ENTRY(task) link;
+	const char *spent;	/* why it is among those that are to be ended, or NULL */
+	TAILQ_ENTRY(task) spent_link;
 };
 
 /* All that there is before its process. */
@@ -68,6 +70,9 @@ bool task_takes_events(struct task *task);
 void task_give(struct task *task, struct request *request);
 /* End it with all its processes; a request that it has ends with that reason. */
 void task_end(struct task *task, const char *reason);
+
+/* Those that have answered for the last time. Ending one takes as long as an answer. */
+void task_end_spent(struct coordinator *coordinator);
 
 /* The same for no fault of its own: what it has was not begun, as far as anybody shall know. */
 void task_interrupt(struct task *task);
