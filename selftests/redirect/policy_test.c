@@ -441,6 +441,28 @@ TEST_F(policy, a_handler_learns_what_was_asked_for)
 	close(fd);
 }
 
+TEST_F(policy, a_handler_learns_it_of_who_is_too_many_too)
+{
+	struct redirect_origin origin;
+	struct sockaddr_in source;
+	socklen_t len = sizeof(source);
+	int fd, task;
+
+	NEEDS_SOCKETS();
+	fd = listen_on("127.0.0.1:9100", 16);
+	ADD(CLOUD4 ":80", REDIRECT_LOCAL, "127.0.0.1:9100");
+	ASSERT_EQ(0, fill_records(true));
+	task = connect_to(self->cgroup, self->world.cgroups, CLOUD4 ":80");
+	ASSERT_LE(0, task);
+	ASSERT_LE(0, accept(fd, (struct sockaddr *)&source, &len));
+	ASSERT_EQ(0, origin_of(IPPROTO_TCP, &source, &origin)) {
+		TH_LOG("%s", last_error.text);
+	}
+	EXPECT_STREQ(GROUP, origin.group);
+	close(task);
+	close(fd);
+}
+
 TEST_F(policy, a_handler_of_datagrams_learns_it_too)
 {
 	struct sockaddr_storage address, source;
