@@ -119,11 +119,12 @@ struct {
 	__type(value, struct cgroup_value);
 } cgroups SEC(".maps");
 
+/* Begins a page, so that an element is one line of the cache. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, REDIRECT_ORIGINS_MAX);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, __u64);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
 	__type(value, struct origin_value);
 } origin SEC(".maps");
 

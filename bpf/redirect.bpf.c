@@ -116,40 +116,58 @@ static __always_inline struct origin_value *origin_kept_get(struct bpf_sock_addr
 	return ctx->sk ? bpf_sk_storage_get(&origin_kept, ctx->sk, NULL, flags) : NULL;
 }
 
+static __always_inline struct origin_value *origin_slot(__u64 cookie)
+{
+	__u32 index = REDIRECT_ORIGIN_INDEX(cookie);
+
+	return bpf_map_lookup_elem(&origin, &index);
+}
+
+/* What is recorded of the socket; NULL if nothing is. */
+static __always_inline struct origin_value *origin_get(struct bpf_sock_addr *ctx)
+{
+	__u64 cookie = bpf_get_socket_cookie(ctx);
+	struct origin_value *slot = origin_slot(cookie);
+
+	return slot && slot->cookie == cookie ? slot : origin_kept_get(ctx, 0);
+}
+
+/* The same, but with a new and empty record if there was none; NULL without memory. */
+static __always_inline struct origin_value *origin_make(struct bpf_sock_addr *ctx)
+{
+	__u64 cookie = bpf_get_socket_cookie(ctx);
+	struct origin_value *slot = mptcp_of(ctx) ? NULL : origin_slot(cookie);
+
+	if (slot && slot->cookie == cookie)
+		return slot;
+	if (!slot || __sync_val_compare_and_swap(&slot->cookie, 0, cookie))
+		return origin_kept_get(ctx, BPF_SK_STORAGE_GET_F_CREATE);
+	slot->group = 0;
+	return slot;
+}
+
 /*
  * Remember what was asked for. With one group's cgroup above another's, the inner
- * one's programs ran first: what they recorded as asked for stands. A connect is
- * nearly always the socket's first, which has no record yet.
+ * one's programs ran first: what they recorded as asked for stands.
  */
 static __always_inline void remember_connect(struct bpf_sock_addr *ctx,
 					     const struct call *call,
 					     const struct detour *detour)
 {
-	struct origin_value value = {
-		.group = call->group,
-		.rule = detour->rule,
-		.epoch = call->epoch,
-		.pid = current_pid(),
-		.port = detour->asked_port,
-		.peer_port = detour->port,
-	};
-	__u64 cookie = bpf_get_socket_cookie(ctx);
-	struct origin_value *asked;
+	struct origin_value *asked = origin_make(ctx);
 
-	__builtin_memcpy(value.address, &detour->asked, sizeof(value.address));
-	__builtin_memcpy(value.peer, &detour->to, sizeof(value.peer));
-	if (!mptcp_of(ctx) && !bpf_map_update_elem(&origin, &cookie, &value, BPF_NOEXIST))
-		return;
-	asked = bpf_map_lookup_elem(&origin, &cookie) ?:
-		origin_kept_get(ctx, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!asked)
 		return;
-	if (!asked->group || asked->group == call->group) {
-		*asked = value;
+	__builtin_memcpy(asked->peer, &detour->to, sizeof(asked->peer));
+	asked->peer_port = detour->port;
+	if (asked->group && asked->group != call->group)
 		return;
-	}
-	__builtin_memcpy(asked->peer, value.peer, sizeof(asked->peer));
-	asked->peer_port = value.peer_port;
+	asked->rule = detour->rule;
+	asked->epoch = call->epoch;
+	asked->pid = current_pid();
+	asked->port = detour->asked_port;
+	__builtin_memcpy(asked->address, &detour->asked, sizeof(asked->address));
+	asked->group = call->group;
 }
 
 static __always_inline struct flow_key make_flow(struct bpf_sock_addr *ctx,
@@ -202,11 +220,9 @@ static __always_inline int leave(struct bpf_sock_addr *ctx, const struct call *c
 	struct origin_value *asked;
 	struct flow_value *flow;
 	struct flow_key key;
-	__u64 cookie;
 
 	if (is_connect) {
-		cookie = bpf_get_socket_cookie(ctx);
-		asked = bpf_map_lookup_elem(&origin, &cookie) ?: origin_kept_get(ctx, 0);
+		asked = origin_get(ctx);
 		if (asked && asked->group == call->group)
 			asked->group = 0;
 		return ALLOW;
@@ -376,13 +392,8 @@ int coppice_send6(struct bpf_sock_addr *ctx)
 /* What the task asked for on this socket, if a redirect is in force on it. */
 static __always_inline const struct origin_value *asked_for(struct bpf_sock_addr *ctx)
 {
-	__u64 cookie = bpf_get_socket_cookie(ctx);
-	const struct origin_value *asked;
+	const struct origin_value *asked = origin_get(ctx);
 
-	asked = bpf_map_lookup_elem(&origin, &cookie);
-	/* Here the socket is the one that the task holds, also with MPTCP. */
-	if (!asked && ctx->sk)
-		asked = bpf_sk_storage_get(&origin_kept, ctx->sk, NULL, 0);
 	return asked && asked->group ? asked : NULL;
 }
 
@@ -448,7 +459,9 @@ SEC("cgroup/sock_release")
 int coppice_release(struct bpf_sock *ctx)
 {
 	__u64 cookie = bpf_get_socket_cookie(ctx);
+	struct origin_value *slot = origin_slot(cookie);
 
-	bpf_map_delete_elem(&origin, &cookie);
+	if (slot && slot->cookie == cookie)
+		*(volatile __u64 *)&slot->cookie = 0;
 	return ALLOW;
 }

@@ -540,16 +540,17 @@ static void drop_names(const struct pins *pins, __u32 number)
 /* Nor has it these sockets, whose end no program of the group sees any more. */
 static void drop_origins(const struct pins *pins, __u32 number)
 {
-	autofree struct origin_value *origins = calloc(REDIRECT_ORIGINS_MAX, sizeof(*origins));
-	autofree __u64 *cookies = calloc(REDIRECT_ORIGINS_MAX, sizeof(*cookies));
 	struct error ignored;
-	__u32 nr, i;
+	cleanup_origins struct origin_value *origins = pins_map_origins(pins, &ignored);
+	size_t i;
 
-	if (!origins || !cookies || pins_read_origins(pins, cookies, origins, &nr, &ignored))
-		return;
-	for (i = 0; i < nr; i++)
+	for (i = 0; origins && i < REDIRECT_ORIGINS_MAX; i++) {
+		__u64 cookie = origins[i].cookie;
+
+		/* Not if it has become another socket's: the programs of other groups go on. */
 		if (origins[i].group == number)
-			(void)!bpf_map_delete_elem(pins->map[MAP_ORIGIN], &cookies[i]);
+			(void)__sync_bool_compare_and_swap(&origins[i].cookie, cookie, 0);
+	}
 }
 
 static int remove_group(const struct pins *pins, const char *group, struct error *err)

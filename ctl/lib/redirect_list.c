@@ -161,17 +161,18 @@ static int compare_infos(const void *left, const void *right)
 static int count_open(const struct pins *pins, __u32 *open, struct error *err)
 {
 	autofree struct override_value *overrides = calloc(REDIRECT_RULES_MAX, sizeof(*overrides));
-	autofree struct origin_value *origins = calloc(REDIRECT_ORIGINS_MAX, sizeof(*origins));
-	__u32 nr = REDIRECT_RULES_MAX, rule, i;
+	cleanup_origins struct origin_value *origins = pins_map_origins(pins, err);
+	__u32 rule, i;
 
-	if (!overrides || !origins)
-		return error_set(err, ENOMEM, "out of memory");
-	if (pins_read_array(pins, MAP_OVERRIDES, overrides, nr, err) ||
-	    pins_read_origins(pins, NULL, origins, &nr, err))
+	if (!origins)
 		return -1;
-	for (i = 0; i < nr; i++) {
+	if (!overrides)
+		return error_set(err, ENOMEM, "out of memory");
+	if (pins_read_array(pins, MAP_OVERRIDES, overrides, REDIRECT_RULES_MAX, err))
+		return -1;
+	for (i = 0; i < REDIRECT_ORIGINS_MAX; i++) {
 		rule = origins[i].rule;
-		if (origins[i].group && rule < REDIRECT_RULES_MAX &&
+		if (origins[i].cookie && origins[i].group && rule < REDIRECT_RULES_MAX &&
 		    overrides[rule].epoch == origins[i].epoch)
 			open[rule]++;
 	}

@@ -28,7 +28,10 @@ static const __u8 protocols[] = { IPPROTO_TCP, IPPROTO_UDP };
 static bool find_origin(const struct pins *pins, const struct diag_socket *socket,
 			struct origin_value *origin)
 {
-	if (bpf_map_lookup_elem(pins->map[MAP_ORIGIN], &socket->cookie, origin)) {
+	__u32 index = REDIRECT_ORIGIN_INDEX(socket->cookie);
+
+	if (bpf_map_lookup_elem(pins->map[MAP_ORIGIN], &index, origin) ||
+	    origin->cookie != socket->cookie) {
 		if (!socket->kept)
 			return false;
 		*origin = *socket->kept;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -62,7 +63,7 @@ static const struct {
 	[MAP_STATS] = { sizeof(__u32), sizeof(struct stats_value) },
 	[MAP_GROUPS] = { sizeof(__u32), sizeof(struct group_value) },
 	[MAP_CGROUPS] = { sizeof(__u64), sizeof(struct cgroup_value) },
-	[MAP_ORIGIN] = { sizeof(__u64), sizeof(struct origin_value) },
+	[MAP_ORIGIN] = { sizeof(__u32), sizeof(struct origin_value) },
 	[MAP_ORIGIN_KEPT] = { sizeof(int), sizeof(struct origin_value) },
 	[MAP_UNIX_ORIGIN] = { sizeof(int), sizeof(struct unix_origin_value) },
 	[MAP_FLOWS] = { sizeof(struct flow_key), sizeof(struct flow_value) },
@@ -229,19 +230,23 @@ int pins_read_array(const struct pins *pins, enum pin_map map, void *values, __u
 	return 0;
 }
 
-int pins_read_origins(const struct pins *pins, __u64 *cookies, struct origin_value *origins,
-		      __u32 *nr, struct error *err)
-{
-	autofree __u64 *own = cookies ? NULL : calloc(REDIRECT_ORIGINS_MAX, sizeof(*own));
-	__u32 next;
+#define ORIGINS_SIZE	(REDIRECT_ORIGINS_MAX * sizeof(struct origin_value))
 
-	*nr = REDIRECT_ORIGINS_MAX;
-	if (!cookies && !own)
-		return error_set(err, ENOMEM, "out of memory");
-	if (bpf_map_lookup_batch(pins->map[MAP_ORIGIN], NULL, &next, cookies ?: own, origins, nr,
-				 NULL) && errno != ENOENT)
-		return refuse_read(MAP_ORIGIN, err);
-	return 0;
+struct origin_value *pins_map_origins(const struct pins *pins, struct error *err)
+{
+	void *origins = mmap(NULL, ORIGINS_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED,
+			     pins->map[MAP_ORIGIN], 0);
+
+	if (origins != MAP_FAILED)
+		return origins;
+	(void)!refuse_read(MAP_ORIGIN, err);
+	return NULL;
+}
+
+void redirect_unmap_origins(struct origin_value **origins)
+{
+	if (*origins)
+		munmap(*origins, ORIGINS_SIZE);
 }
 
 void pins_prune(void)

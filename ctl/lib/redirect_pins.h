@@ -47,6 +47,7 @@ enum pins_mode {
 
 #define cleanup_pins __attribute__((cleanup(pins_close)))
 #define cleanup_fd __attribute__((cleanup(redirect_close_fd)))
+#define cleanup_origins __attribute__((cleanup(redirect_unmap_origins)))
 
 /* Without PINS_CREATE it is no error that nothing is pinned: !ready. */
 int __must_check pins_open(struct pins *pins, enum pins_mode mode, struct error *err);
@@ -57,9 +58,9 @@ void redirect_close_fd(int *fd);
 /* All @nr values of a map that is an array, in one call. */
 int __must_check pins_read_array(const struct pins *pins, enum pin_map map, void *values,
 				 __u32 nr, struct error *err);
-/* The records of open sockets, and the cookies (or NULL) of these: up to REDIRECT_ORIGINS_MAX. */
-int __must_check pins_read_origins(const struct pins *pins, __u64 *cookies,
-				   struct origin_value *origins, __u32 *nr, struct error *err);
+/* The records of sockets, as the programs write them: REDIRECT_ORIGINS_MAX; NULL. */
+struct origin_value *pins_map_origins(const struct pins *pins, struct error *err);
+void redirect_unmap_origins(struct origin_value **origins);
 
 /* Take away the maps and directories: for when no group is left. */
 void pins_prune(void);

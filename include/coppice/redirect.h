@@ -23,7 +23,7 @@
 #define REDIRECT_RANGES_MAX	16	/* different port ranges of one group */
 #define REDIRECT_NAMES_MAX	32768	/* two a name */
 #define REDIRECT_FLOWS_MAX	16384
-#define REDIRECT_ORIGINS_MAX	32768
+#define REDIRECT_ORIGINS_MAX	32768	/* a power of two */
 #define REDIRECT_LABEL		256
 #define REDIRECT_PATH		108	/* sun_path */
 #define REDIRECT_EVENTS_SIZE	(256 * 1024)
@@ -173,13 +173,15 @@ struct cgroup_value {
 };
 
 /*
- * What the task asked for, of TCP and connected UDP; it goes with the socket. Element of the
- * hash "origin", keyed by the socket's cookie. What that has no room for is in the socket
- * storage "origin_kept", which takes three times as long to make, and there are those of
- * MPTCP, whose cookie is another one to each hook. Here and in flows an IPv4 address is
+ * What the task asked for, of TCP and connected UDP; it goes with the socket. Element
+ * REDIRECT_ORIGIN_INDEX() of the array "origin": cookies are given out one after the other,
+ * so that sockets which are open at a time rarely meet in one. Who finds it taken is in the
+ * socket storage "origin_kept", which takes longer to make, and there are those of MPTCP,
+ * whose cookie is another one to each hook. Here and in flows an IPv4 address is
  * ::ffff:a.b.c.d.
  */
 struct origin_value {
+	__u64 cookie;		/* of the socket; 0: the element is free, whatever else it holds */
 	__u32 group;		/* whose task it was; 0: nothing is redirected */
 	__u32 rule;		/* REDIRECT_NO_RULE: a name's real address */
 	__u32 epoch;
@@ -188,8 +190,10 @@ struct origin_value {
 	__u16 peer_port;	/* where it was sent */
 	__u8 address[16];
 	__u8 peer[16];
+	__u32 zero;
 };
 
+#define REDIRECT_ORIGIN_INDEX(cookie)	((cookie) & (REDIRECT_ORIGINS_MAX - 1))
 #define REDIRECT_NO_RULE	0xffffffff
 
 /* Key of the LRU hash "udp_reverse": a socket that is not connected, and who answers it. */

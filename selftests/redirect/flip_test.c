@@ -3,7 +3,8 @@
  * Connects while rule sets are flipped and controllers killed: each goes where one of the
  * rule sets sends it.
  *
- * COPPICE_FLIP_CONNECTS=1000000 is the long form, with 1,000 flips and more.
+ * COPPICE_FLIP_CONNECTS=1000000 is the long form, with 1,000 flips and as many kills at least:
+ * the connects do not end before.
  */
 #include <errno.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../lib/harness.h"
@@ -24,7 +26,8 @@
 
 /* Shared with the children. */
 struct tally {
-	unsigned long connects, wrong, flips, kills;
+	unsigned long wanted;	/* flips, and kills */
+	unsigned long connects, wrong, flips, kills, turns;
 	char letters[8];	/* the first wrong ones */
 };
 
@@ -60,6 +63,8 @@ FIXTURE_SETUP(flip)
 	self->connects = wanted ? strtoul(wanted, NULL, 10) : 2000;
 	self->tally = mmap(NULL, sizeof(*self->tally), PROT_READ | PROT_WRITE,
 			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, self->tally);
+	self->tally->wanted = 10 + self->connects * FLIPS_PER_CONNECT;
 	ASSERT_EQ(0, make_set(self->sets[0], HANDLER_A));
 	ASSERT_EQ(0, make_set(self->sets[1], HANDLER_B));
 	ASSERT_EQ(0, redirect_attach(GROUP, self->world.cgroup, &last_error)) {
@@ -93,18 +98,24 @@ static char connect_once(const struct sockaddr_storage *address, socklen_t len)
 	return letter;
 }
 
+static bool is_enough(const struct tally *tally)
+{
+	return tally->flips >= tally->wanted && tally->kills >= tally->wanted;
+}
+
 static void run_task(const char *cgroup, struct tally *tally, unsigned long connects)
 {
 	struct sockaddr_storage address;
 	socklen_t len = parse_address(CLOUD4 ":80", &address);
-	unsigned long i;
-	char letter;
+	char letter, last = '-';
 
 	if (join_cgroup(cgroup))
 		_exit(1);
-	for (i = 0; i < connects; i++) {
+	while (tally->connects < connects || !is_enough(tally)) {
 		letter = connect_once(&address, len);
 		tally->connects++;
+		tally->turns += letter != last;
+		last = letter;
 		if (letter == 'A' || letter == 'B')
 			continue;
 		if (tally->wrong < sizeof(tally->letters))
@@ -114,20 +125,32 @@ static void run_task(const char *cgroup, struct tally *tally, unsigned long conn
 	_exit(0);
 }
 
-/* One controller; every other one is killed before it has ended, or is likely to be. */
-static int flip(const struct override *set, struct tally *tally, unsigned int seed)
+static unsigned long now_us(void)
 {
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * 1000000UL + time.tv_nsec / 1000;
+}
+
+/* One controller; if @killed, at any moment of what the one before took, or a little later. */
+static int flip(const struct override *set, struct tally *tally, bool killed)
+{
+	static unsigned long took = 1000;
+	unsigned long start = now_us();
 	pid_t controller = fork();
 	int status;
 
 	if (!controller)
 		_exit(redirect_replace(GROUP, REDIRECT_ENDPOINT, set, FILLERS + 1, REDIRECT_KEEP,
 				       &last_error) ? 1 : 0);
-	if (seed % 2) {
-		usleep(rand() % 3000);
+	if (killed) {
+		usleep(rand() % (took + took / 8));
 		kill(controller, SIGKILL);
 	}
 	waitpid(controller, &status, 0);
+	if (!killed)
+		took = now_us() - start;
 	tally->kills += WIFSIGNALED(status);
 	tally->flips += WIFEXITED(status) && !WEXITSTATUS(status);
 	return WIFEXITED(status) && WEXITSTATUS(status) ? -1 : 0;
@@ -143,7 +166,6 @@ static int count(const struct override_info *info, void *data)
 TEST_F_TIMEOUT(flip, every_connect_goes_where_a_rule_set_sends_it, 7200)
 {
 	struct tally *tally = self->tally;
-	unsigned long wanted = 20 + self->connects * FLIPS_PER_CONNECT;
 	unsigned int i;
 	int nr = 0;
 	pid_t task;
@@ -152,20 +174,23 @@ TEST_F_TIMEOUT(flip, every_connect_goes_where_a_rule_set_sends_it, 7200)
 	task = fork();
 	if (!task)
 		run_task(self->world.cgroup, tally, self->connects);
-	for (i = 0; !waitpid(task, NULL, WNOHANG) || tally->flips < wanted || !tally->kills; i++)
-		ASSERT_EQ(0, flip(self->sets[i / 2 % 2], tally, i)) {
+	for (i = 0; !waitpid(task, NULL, WNOHANG); i++)
+		ASSERT_EQ(0, flip(self->sets[(i + 1) / 2 % 2], tally, i % 2)) {
 			TH_LOG("%s", last_error.text);
 		}
-	TH_LOG("%lu connects, %lu flips, %lu controllers killed", tally->connects, tally->flips,
-	       tally->kills);
-	EXPECT_EQ(self->connects, tally->connects);
+	TH_LOG("%lu connects, %lu flips, %lu controllers killed, the answers changed %lu times",
+	       tally->connects, tally->flips, tally->kills, tally->turns);
+	EXPECT_LE(self->connects, tally->connects);
+	EXPECT_TRUE(is_enough(tally));
+	/* The connects were made while the sets were flipped, not before or after. */
+	EXPECT_LE(tally->wanted / 2, tally->turns);
 	EXPECT_EQ(0, tally->wrong) {
 		TH_LOG("answered by %.8s", tally->letters);
 	}
 	/* A controller that comes after takes over what is there. */
 	EXPECT_EQ(0, redirect_each(GROUP, count, &nr, &last_error));
 	EXPECT_EQ(FILLERS + 1, nr);
-	EXPECT_EQ(0, flip(self->sets[1], tally, 0));
+	EXPECT_EQ(0, flip(self->sets[1], tally, false));
 	EXPECT_EQ('B', ask_letter(self->world.cgroup, CLOUD4 ":80"));
 }
 

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -331,13 +332,15 @@ static int open_map(const char *name)
 	return bpf_obj_get(path);
 }
 
-static unsigned int count_elements(int map)
+static unsigned int count_records(int map)
 {
-	unsigned int nr = 0;
-	uint64_t key;
+	size_t size = REDIRECT_ORIGINS_MAX * sizeof(struct origin_value);
+	struct origin_value *records = mmap(NULL, size, PROT_READ, MAP_SHARED, map, 0);
+	unsigned int nr = 0, i;
 
-	while (!bpf_map_get_next_key(map, nr ? &key : NULL, &key))
-		nr++;
+	for (i = 0; records != MAP_FAILED && i < REDIRECT_ORIGINS_MAX; i++)
+		nr += !!records[i].cookie;
+	munmap(records, size);
 	return nr;
 }
 
@@ -350,28 +353,27 @@ TEST_F(policy, a_group_leaves_no_records)
 	map = open_map("origin");
 	held = connect_to(self->cgroup, self->world.cgroups, CLOUD4 ":80");
 	ASSERT_LE(0, held);
-	EXPECT_EQ(1, count_elements(map));
+	EXPECT_EQ(1, count_records(map));
 	EXPECT_EQ(0, redirect_detach(GROUP, &last_error));
-	EXPECT_EQ(0, count_elements(map));
+	EXPECT_EQ(0, count_records(map));
 	EXPECT_EQ(0, redirect_detach("other", &last_error));
 	close(held);
 	close(fd);
 }
 
-/* As if other groups had all of them. */
-static int take_all_records(void)
+/* As if sockets of another group had all of them, or had had them. */
+static int fill_records(bool taken)
 {
-	struct origin_value *values = calloc(REDIRECT_ORIGINS_MAX, sizeof(*values));
-	uint64_t *cookies = calloc(REDIRECT_ORIGINS_MAX, sizeof(*cookies));
+	static struct origin_value values[REDIRECT_ORIGINS_MAX];
+	static uint32_t indices[REDIRECT_ORIGINS_MAX];
 	uint32_t nr = REDIRECT_ORIGINS_MAX, i;
 
-	for (i = 0; i < nr; i++)
-		cookies[i] = UINT64_MAX - i;
-	if (bpf_map_update_batch(open_map("origin"), cookies, values, &nr, NULL))
-		return -1;
-	free(values);
-	free(cookies);
-	return 0;
+	for (i = 0; i < nr; i++) {
+		indices[i] = i;
+		values[i].cookie = taken ? UINT64_MAX - REDIRECT_ORIGINS_MAX + 1 + i : 0;
+		values[i].group = REDIRECT_GROUPS_MAX;
+	}
+	return bpf_map_update_batch(open_map("origin"), indices, values, &nr, NULL);
 }
 
 TEST_F(policy, who_is_too_many_is_shown_the_endpoint_too)
@@ -379,13 +381,24 @@ TEST_F(policy, who_is_too_many_is_shown_the_endpoint_too)
 	struct answer answer;
 
 	ADD("any:" CLOUD4 ":80", REDIRECT_LOCAL, HANDLER_A);
-	ASSERT_EQ(0, take_all_records());
+	ASSERT_EQ(0, fill_records(true));
 	answer = ask(self->cgroup, CLOUD4 ":80", WAY_CONNECT);
 	EXPECT_EQ('A', answer.letter);
 	EXPECT_TRUE(has_peer(&answer, CLOUD4 ":80"));
 	answer = ask(self->cgroup, CLOUD4 ":80", WAY_UDP_CONNECT);
 	EXPECT_EQ('A', answer.letter);
 	EXPECT_TRUE(is_from(&answer, CLOUD4 ":80"));
+}
+
+TEST_F(policy, what_a_record_was_before_is_forgotten)
+{
+	struct answer answer;
+
+	ADD(CLOUD4 ":80", REDIRECT_LOCAL, HANDLER_A);
+	ASSERT_EQ(0, fill_records(false));
+	answer = ask(self->cgroup, CLOUD4 ":80", WAY_CONNECT);
+	EXPECT_EQ('A', answer.letter);
+	EXPECT_TRUE(has_peer(&answer, CLOUD4 ":80"));
 }
 
 static int origin_of(uint8_t protocol, const struct sockaddr_in *source, struct redirect_origin *origin)
@@ -424,6 +437,28 @@ TEST_F(policy, a_handler_learns_what_was_asked_for)
 	/* Nobody has that port. */
 	source.sin_port = htons(9100);
 	EXPECT_NE(0, origin_of(IPPROTO_TCP, &source, &origin));
+	close(task);
+	close(fd);
+}
+
+TEST_F(policy, a_handler_learns_it_of_who_is_too_many_too)
+{
+	struct redirect_origin origin;
+	struct sockaddr_in source;
+	socklen_t len = sizeof(source);
+	int fd, task;
+
+	NEEDS_SOCKETS();
+	fd = listen_on("127.0.0.1:9100", 16);
+	ADD(CLOUD4 ":80", REDIRECT_LOCAL, "127.0.0.1:9100");
+	ASSERT_EQ(0, fill_records(true));
+	task = connect_to(self->cgroup, self->world.cgroups, CLOUD4 ":80");
+	ASSERT_LE(0, task);
+	ASSERT_LE(0, accept(fd, (struct sockaddr *)&source, &len));
+	ASSERT_EQ(0, origin_of(IPPROTO_TCP, &source, &origin)) {
+		TH_LOG("%s", last_error.text);
+	}
+	EXPECT_STREQ(GROUP, origin.group);
 	close(task);
 	close(fd);
 }
