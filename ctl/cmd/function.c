@@ -75,6 +75,8 @@ static void add_python(struct words *words, const struct function *function)
 	texts_free(command);
 	if (function->base)
 		add(words, "--base", path_of(function, function->base));
+	if (function->placement)
+		add(words, "--placement", path_of(function, function->placement));
 	for (event = function->warm; *event; event++)
 		add(words, "--warm", path_of(function, *event));
 }

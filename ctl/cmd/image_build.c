@@ -14,6 +14,7 @@
 #include "lib/library.h"
 #include "lib/name.h"
 #include "lib/paths.h"
+#include "lib/placement.h"
 #include "lib/recipe.h"
 #include "lib/trust.h"
 
@@ -26,7 +27,7 @@
 enum {
 	OPTION_OWNER = 256, OPTION_PYTHON, OPTION_WARM, OPTION_CHECKPOINT, OPTION_OVERRIDE,
 	OPTION_OUTPUT, OPTION_TIMEOUT, OPTION_BASE, OPTION_LAYOUT, OPTION_ELF, OPTION_LIBRARY,
-	OPTION_TRUST_CA, OPTION_GRANTS,
+	OPTION_TRUST_CA, OPTION_GRANTS, OPTION_PLACEMENT,
 };
 
 extern char **environ;
@@ -43,6 +44,9 @@ static const struct argp_option options[] = {
 	{ .name = "base", .key = OPTION_BASE, .arg = "FILE",
 	  .doc = "run this Python file before the function is loaded: what functions have in "
 		 "common, loaded first and alike in each image, is stored once" },
+	{ .name = "placement", .key = OPTION_PLACEMENT, .arg = "FILE",
+	  .doc = "lay the Python objects together that events write to, so that tasks have less memory of their "
+		 "own; if there is no FILE, a first run with the last --warm event finds out which they are and makes it" },
 	{ .name = "layout", .key = OPTION_LAYOUT, .arg = "owner|fresh",
 	  .doc = "the template's addresses: those of all the owner's templates, so that images "
 		 "share more (default), or its own" },
@@ -72,7 +76,7 @@ static const struct argp_option options[] = {
 };
 
 struct arguments {
-	const char *name, *owner, *python, *base, *output, *grants_file;
+	const char *name, *owner, *python, *base, *placement, *output, *grants_file;
 	const char *words[WORDS_MAX];	/* the template's command */
 	size_t nr_words;
 	const char *warm[WORDS_MAX];
@@ -159,6 +163,9 @@ static int option(int key, char *arg, void *data, struct error *err)
 	case OPTION_BASE:
 		arguments->base = arg;
 		return 0;
+	case OPTION_PLACEMENT:
+		arguments->placement = arg;
+		return 0;
 	case OPTION_LAYOUT:
 		return check_layout(arguments, arg, err);
 	case OPTION_CHECKPOINT:
@@ -191,7 +198,7 @@ static int check_elf(const struct arguments *arguments, struct error *err)
 {
 	if (arguments->python || arguments->nr_words || arguments->nr_warm || arguments->base ||
 	    arguments->on_stdin || arguments->nr_overrides || arguments->nr_libraries ||
-	    arguments->fresh || arguments->trust_ca || arguments->grants_file)
+	    arguments->placement || arguments->fresh || arguments->trust_ca || arguments->grants_file)
 		return error_usage(err, "--elf is for files, and no template runs: give --owner and --output with it, and nothing else");
 	return 0;
 }
@@ -213,8 +220,8 @@ static int check_arguments(const struct arguments *arguments, struct error *err)
 		return error_usage(err, "--python takes FILE:HANDLER, like app.py:handler, and no --checkpoint-on");
 	if (arguments->owner && arguments->grants_file)
 		return error_usage(err, "--grants says whom the template runs as: leave --owner out");
-	if ((arguments->nr_warm || arguments->base) && !arguments->python)
-		return error_usage(err, "--warm and --base are for --python: let the template's command warm itself");
+	if ((arguments->nr_warm || arguments->base || arguments->placement) && !arguments->python)
+		return error_usage(err, "--warm, --base and --placement are for --python: let the template's command warm itself");
 	return 0;
 }
 
@@ -287,6 +294,23 @@ static bool trusts_ca(const struct arguments *arguments)
 	       overrides_have_tls(arguments->overrides, arguments->nr_overrides);
 }
 
+/* Builds what @build says, with the placement if there is to be one. */
+static int build_placed(struct build *build, const char *placement, struct image *image,
+			struct error *err)
+{
+	autoclose int fd = placement ? placement_open(placement, err) : -1;
+
+	if (placement && fd < 0)
+		return -1;
+	build->placement = placement ? fd : 0;
+	if (build_image(build, image, err))
+		return -1;
+	if (!placement || !placement_keep(placement, fd, err))
+		return 0;
+	image_free(image);
+	return -1;
+}
+
 static int build_and_keep(struct context *ctx, const struct arguments *arguments,
 			  const struct user *owner, const char *python_path,
 			  const struct task_mounts *mounts, const struct enclosure *enclosure,
@@ -315,7 +339,7 @@ static int build_and_keep(struct context *ctx, const struct arguments *arguments
 		return -1;
 	build.layout = arguments->fresh ? NULL : &layout;
 	output_progress(ctx, "%s: running the template as %s", arguments->name, owner->name);
-	if (build_image(&build, &image, err))
+	if (build_placed(&build, arguments->placement, &image, err))
 		return -1;
 	ret = keep_image(ctx, arguments, owner->uid, &image, err);
 	image_free(&image);
@@ -582,7 +606,7 @@ int image_build_again(struct context *ctx, const json_t *recipe, const char *bas
 const struct command cmd_image_build = {
 	.object = "image",
 	.verb = "build",
-	.args = "NAME [--owner USER] [--python FILE:HANDLER] [--base FILE] "
+	.args = "NAME [--owner USER] [--python FILE:HANDLER] [--base FILE] [--placement FILE] "
 		"[--warm EVENT.json]… [--checkpoint-on stdin] [--override ENDPOINT=HANDLER[,POLICY]]… "
 		"[--library PROVIDER=LOCAL]… [--trust-ca] [--grants FILE] "
 		"[--layout owner|fresh] [--output FILE] [--timeout SECONDS] [--elf FILE]… "

@@ -21,6 +21,7 @@ struct build {
 	char *const *command;		/* of the template, NULL-terminated */
 	const char *python_path;	/* added to PYTHONPATH, or NULL */
 	const char *python_base;	/* run before the function is loaded, or NULL */
+	int placement;			/* of placement_open(), or 0 */
 	const struct layout *layout;	/* NULL: the kernel's own, another one each time */
 	bool checkpoint_on_stdin;
 	unsigned int timeout;		/* seconds */

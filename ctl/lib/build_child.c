@@ -24,10 +24,11 @@ struct variables {
 	char record[64];
 	char python[2 * PATH_MAX];
 	char base[PATH_MAX + 32];
+	char placement[64];
 	char stack[64];
 	char seed[32];
 	char python_seed[32];
-	char *list[10 + TRUST_VARIABLES];
+	char *list[11 + TRUST_VARIABLES];
 };
 
 /* What equal pages depend on beside the layout: the order of what is in hash tables. */
@@ -77,6 +78,11 @@ static int fill_variables(const struct build *build, struct variables *variables
 			 build->python_base);
 		variables->list[nr++] = variables->base;
 	}
+	if (build->placement) {
+		snprintf(variables->placement, sizeof(variables->placement),
+			 COPPICE_ENV_PLACEMENT "=%d", BUILD_PLACEMENT_FD);
+		variables->list[nr++] = variables->placement;
+	}
 	nr = fill_layout(build, variables, nr);
 	if (build->trusts_ca)
 		nr += trust_variables(NULL, 0, variables->list + nr);
@@ -85,16 +91,21 @@ static int fill_variables(const struct build *build, struct variables *variables
 }
 
 /* The template's output goes where the controller's messages go: stdout is for results. */
-static int arrange_descriptors(int record, struct error *err)
+static int arrange_descriptors(const struct build *build, int record, struct error *err)
 {
-	int null = open("/dev/null", O_RDONLY), keep = BUILD_RECORD_FD;
+	const int keep[] = { BUILD_RECORD_FD, BUILD_PLACEMENT_FD };
+	/* Neither may be where the other goes. */
+	int pipe = fcntl(record, F_DUPFD, BUILD_PLACEMENT_FD + 1);
+	int placement = build->placement ?
+			fcntl(build->placement, F_DUPFD, BUILD_PLACEMENT_FD + 1) : 0;
+	int null = open("/dev/null", O_RDONLY);
 
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0 ||
-	    (record != BUILD_RECORD_FD && dup2(record, BUILD_RECORD_FD) < 0) ||
-	    fcntl(BUILD_RECORD_FD, F_SETFD, 0))
+	if (pipe < 0 || placement < 0 || null < 0 || dup2(null, STDIN_FILENO) < 0 ||
+	    dup2(STDERR_FILENO, STDOUT_FILENO) < 0 || dup2(pipe, BUILD_RECORD_FD) < 0 ||
+	    (placement && dup2(placement, BUILD_PLACEMENT_FD) < 0))
 		return error_set(err, errno, "the template's descriptors cannot be arranged: %s",
 				 strerror(errno));
-	return spawn_close_others(&keep, 1, err);
+	return spawn_close_others(keep, placement ? 2 : 1, err);
 }
 
 /* Changing the user clears it, so it comes afterwards; and the parent may be gone already. */
@@ -130,7 +141,7 @@ build_child(const struct build *build, char **environment, int record, pid_t par
 	spawn_reset_signals();
 	sigemptyset(&none);
 	if ((!build->layout || !layout_use(build->layout, &err)) &&
-	    !become_template(build, &err) && !arrange_descriptors(record, &err) &&
+	    !become_template(build, &err) && !arrange_descriptors(build, record, &err) &&
 	    !die_with(parent, &err) && !arch_template_asks(&err)) {
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		environ = environment;

@@ -5,7 +5,9 @@
 
 #include "build.h"
 
-#define BUILD_RECORD_FD	3	/* of the pipe in the template */
+/* Descriptors of the template. */
+#define BUILD_RECORD_FD		3	/* the pipe */
+#define BUILD_PLACEMENT_FD	4
 
 /*
  * Start the template in the cgroup of descriptor @cgroup. *record is the end of the

@@ -68,6 +68,7 @@ struct function {
 	char **command;			/* of the others, else empty; argv[0] may be absolute */
 	bool on_stdin;			/* command: checkpoint when it first reads its input */
 	char *base;			/* run before the code is loaded, or NULL (Python) */
+	char *placement;		/* learned by image build, or NULL (Python) */
 	char **warm;			/* events, files */
 	char **environment;		/* a set of "NAME=VALUE" */
 	uid_t owner;

@@ -88,7 +88,8 @@ static int add_all_named(struct listing *listing, struct error *err)
 
 	if ((function->file && add_named(listing, function->file, err)) ||
 	    (program && add_named(listing, program, err)) ||
-	    (function->base && add_named(listing, function->base, err)))
+	    (function->base && add_named(listing, function->base, err)) ||
+	    (function->placement && add_named(listing, function->placement, err)))
 		return -1;
 	for (event = function->warm; *event; event++)
 		if (add_named(listing, *event, err))
@@ -205,6 +206,8 @@ static int add_all(struct digest *digest, const struct function *function, char 
 	digest_texts(digest, function->command);
 	digest_text(digest, function->on_stdin ? "stdin" : "");
 	digest_text(digest, function->base);
+	if (function->placement)
+		digest_text(digest, function->placement);
 	digest_texts(digest, function->warm);
 	for (; *files; files++)
 		if (add_file_digest(digest, function->directory, *files, err))

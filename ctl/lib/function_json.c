@@ -46,7 +46,8 @@ static void add_optional(json_t *object, const struct function *function)
 		const char *key, *text;
 	} texts[] = {
 		{ "version", function->version }, { "alias", function->alias },
-		{ "base", function->base }, { "grants", function->grants },
+		{ "base", function->base }, { "placement", function->placement },
+		{ "grants", function->grants },
 	};
 	size_t i;
 

@@ -296,6 +296,7 @@ static const struct field fields[] = {
 	{ .key = "checkpoint_on_stdin", .kind = FIELD_BOOL,
 	  .offset = offsetof(struct function, on_stdin) },
 	FIELD(base, FIELD_PATH),
+	FIELD(placement, FIELD_PATH),
 	FIELD(warm, FIELD_PATHS),
 	OTHER(environment),
 	OTHER(owner),
@@ -332,9 +333,10 @@ static int check_code(const struct function *function, struct error *err)
 	if (!python && function->command[0][0] != '/' && !field_is_inside(function->command[0]))
 		return error_set(err, EINVAL, "code[0] is '%.80s': give the path of a program beside the manifest or below, without dots, or an absolute one",
 				 function->command[0]);
-	if (!python && (function->base || function->warm[0]))
+	if (!python && (function->base || function->placement || function->warm[0]))
 		return error_set(err, EINVAL, "%s is for runtime python, not %s: let the command warm itself",
-				 function->base ? "base" : "warm", runtime);
+				 function->base ? "base" :
+				 function->placement ? "placement" : "warm", runtime);
 	if (function->on_stdin && function->runtime != FUNCTION_COMMAND)
 		return error_set(err, EINVAL, "checkpoint_on_stdin is for runtime command, not %s: leave it out",
 				 runtime);
@@ -538,7 +540,8 @@ void function_free(struct function *function)
 	};
 	char *texts[] = {
 		function->version, function->alias, function->directory, function->file,
-		function->handler, function->base, function->trust_domain, function->grants,
+		function->handler, function->base, function->placement, function->trust_domain,
+		function->grants,
 		function->forward_hub, function->forward_cloud, function->reason,
 		function->deployment,
 	};

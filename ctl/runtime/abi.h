@@ -21,6 +21,8 @@
 #define COPPICE_ENV_SEED	"COPPICE_HASH_SEED"
 /* Set in a Python template's environment: file to run before everything else. */
 #define COPPICE_ENV_BASE	"COPPICE_PYTHON_BASE"
+/* Set in a Python template's environment: descriptor of a file with its placement, or for it (placement.py). */
+#define COPPICE_ENV_PLACEMENT	"COPPICE_PLACEMENT_FD"
 /* Set in a task's environment: descriptor with its event. */
 #define COPPICE_ENV_EVENT	"COPPICE_EVENT_FD"
 /* Set in a task's environment: socket over which a coordinator hands it events (channel.py). */

@@ -8,6 +8,8 @@
  *   arch_copy_words()		a copy without libc
  *   ARCH_AUDIT			as seccomp filters know it
  *   arch_repeat_call()		in a handler: make the system call that a filter trapped
+ *   ARCH_SINGLE_STEP		can a process step through its own instructions?
+ *   arch_single_step()		in a handler: begin or end that
  *
  * switch.S of the same directory is the rest.
  */

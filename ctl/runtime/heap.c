@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "coppice.h"
+#include "placement.h"
 #include "state.h"
 
 /* Blocks above are libc's: CPython's Objects/obmalloc.c. */
@@ -186,4 +187,5 @@ void coppice_seal_heap(void)
 		return;
 	seal_python();
 	seal_libc();
+	coppice_placement_seal();
 }

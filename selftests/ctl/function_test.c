@@ -62,6 +62,7 @@ static const struct {
 	{ "{\"name\": \"a\", \"runtime\": \"command\", \"code\": [\"./\"]}", "code[0] is ''" },
 	{ "{" SHELL ", \"warm\": [\"e.json\"]}", "warm is for runtime python, not bootstrap" },
 	{ "{" SHELL ", \"base\": \"b.py\"}", "base is for runtime python" },
+	{ "{" SHELL ", \"placement\": \"p\"}", "placement is for runtime python" },
 	{ "{" SHELL ", \"checkpoint_on_stdin\": true}", "checkpoint_on_stdin is for runtime command" },
 	{ "{" SHELL ", \"reuse\": \"reset\"}", "reuse is reset" },
 	{ "{" SHELL ", \"libraries\": [\"a=/b\"]}", "libraries are laid over" },
@@ -184,7 +185,7 @@ TEST(defaults)
 }
 
 static const char whole[] = "{" LEAST ", \"version\": \"7\", \"alias\": \"live\", "
-	"\"base\": \"lib/base.py\", \"warm\": [\"b.json\", \"a.json\", \"b.json\"], "
+	"\"base\": \"lib/base.py\", \"placement\": \"lib/placement\", \"warm\": [\"b.json\", \"a.json\", \"b.json\"], "
 	"\"environment\": {\"B\": \"two\\nlines\", \"A\": \"=\"}, \"owner\": 1234, "
 	"\"trust_domain\": \"shop\", \"timeout\": 900, \"memory\": 8, "
 	"\"concurrency\": {\"min_warm\": 2, \"max\": 2}, \"reuse\": \"fresh\", \"share\": false, "
@@ -204,6 +205,7 @@ TEST(every_field)
 	EXPECT_STREQ("7", function.version);
 	EXPECT_STREQ("live", function.alias);
 	EXPECT_STREQ("lib/base.py", function.base);
+	EXPECT_STREQ("lib/placement", function.placement);
 	EXPECT_EQ(3, texts_count(function.warm));
 	EXPECT_STREQ("b.json", function.warm[0]);
 	EXPECT_STREQ("A==", function.environment[0]);
@@ -517,7 +519,8 @@ FIXTURE_SETUP(code)
 	put(self->directory, "other.txt", "3");
 	put(self->directory, ".hidden", "4");
 	put(self->directory, "function.json", "{" LEAST ", \"warm\": [\"event.json\"], "
-	    "\"base\": \"lib/base.py\"}");
+	    "\"base\": \"lib/base.py\", \"placement\": \"lib/placement\"}");
+	put(self->directory, "lib/placement", "5");
 }
 
 FIXTURE_TEARDOWN(code)
@@ -538,11 +541,12 @@ TEST_F(code, files)
 	ASSERT_EQ(0, function_read(self->directory, &self->function, &err)) { TH_LOG("%s", err.text); }
 	files = function_files(&self->function, &err);
 	ASSERT_NE(NULL, files) { TH_LOG("%s", err.text); }
-	ASSERT_EQ(4, texts_count(files));
+	ASSERT_EQ(5, texts_count(files));
 	EXPECT_STREQ("event.json", files[0]);
 	EXPECT_STREQ("lib/base.py", files[1]);
-	EXPECT_STREQ("other.txt", files[2]);
-	EXPECT_STREQ("store.py", files[3]);
+	EXPECT_STREQ("lib/placement", files[2]);
+	EXPECT_STREQ("other.txt", files[3]);
+	EXPECT_STREQ("store.py", files[4]);
 	texts_free(files);
 	function_free(&self->function);
 	/* By the name of the manifest: what it names, and no more. */
@@ -550,7 +554,7 @@ TEST_F(code, files)
 	ASSERT_EQ(0, function_read(path, &self->function, &err));
 	files = function_files(&self->function, &err);
 	ASSERT_NE(NULL, files) { TH_LOG("%s", err.text); }
-	EXPECT_EQ(3, texts_count(files));
+	EXPECT_EQ(4, texts_count(files));
 	texts_free(files);
 }
 

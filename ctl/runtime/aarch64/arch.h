@@ -61,4 +61,13 @@ static inline void arch_repeat_call(ucontext_t *context, long nr)
 	regs[0] = raw_syscall(nr, regs[0], regs[1], regs[2], regs[3], regs[4], regs[5]);
 }
 
+/* Only a debugger can have it. */
+#define ARCH_SINGLE_STEP	0
+
+static inline void arch_single_step(ucontext_t *context, int on)
+{
+	(void)context;
+	(void)on;
+}
+
 #endif /* COPPICE_RUNTIME_AARCH64_ARCH_H */

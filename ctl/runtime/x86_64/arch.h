@@ -52,4 +52,15 @@ static inline void arch_repeat_call(ucontext_t *context, long nr)
 				    regs[REG_R10], regs[REG_R8], regs[REG_R9]);
 }
 
+#define ARCH_SINGLE_STEP	1
+#define TRAP_FLAG		0x100
+
+/* From a signal's handler: does the next instruction raise SIGTRAP? */
+static inline void arch_single_step(ucontext_t *context, int on)
+{
+	greg_t *flags = &context->uc_mcontext.gregs[REG_EFL];
+
+	*flags = on ? *flags | TRAP_FLAG : *flags & ~TRAP_FLAG;
+}
+
 #endif /* COPPICE_RUNTIME_X86_64_ARCH_H */

@@ -88,8 +88,10 @@ def build(name, backends=("kernel", "memfd"), target=TASK):
         return core
     _built.add(name)
     (ROOT / "warm.json").write_text('{"warm": %d}' % WARM)
+    (ROOT / "one.json").write_text('{"warm": 1}')
     coppice(backends[0], "image", "build", name, "--python", target, "--base", f"{FUNCTIONS}/base.py",
-            "--warm", f"{ROOT}/warm.json", "--timeout", "600", "--output", str(core))
+            "--placement", f"{ROOT}/placement", "--warm", f"{ROOT}/warm.json", "--warm", f"{ROOT}/one.json",
+            "--timeout", "600", "--output", str(core))
     for backend in backends:
         coppice(backend, "image", "load", name, str(core))
     return core

@@ -147,20 +147,25 @@ def _fail(what):
     raise OSError(code, f"{what}: {os.strerror(code)}")
 
 
-def checkpoint():
-    """End a template here; return True in each of its tasks, False elsewhere."""
-    global _task
-    if not is_template():
-        return False
+def become_still():
+    """A template's last steps before its checkpoint: what tasks would do and leave, it has done."""
     from . import instructions
     for _ in range(REHEARSALS):
         ctypes.pythonapi.PyOS_BeforeFork()
-        _become_child()
+        become_child()
     sys.stdout.flush()
     sys.stderr.flush()
     instructions.note()
     instructions.settle()
     seal()
+
+
+def checkpoint():
+    """End a template here; return True in each of its tasks, False elsewhere."""
+    global _task
+    if not is_template():
+        return False
+    become_still()
     # Not before the interpreter's own part of resuming is done.
     _lib.coppice_defer_ready()
     ctypes.pythonapi.PyOS_BeforeFork()
@@ -175,7 +180,7 @@ def checkpoint():
     return True
 
 
-def _become_child():
+def become_child():
     """What os.fork() does in a child of what has prepared for it, and what it leaves to do."""
     # Locks, thread states, at-fork hooks (random's seed and ssl's among them).
     ctypes.pythonapi.PyOS_AfterFork_Child()
@@ -185,7 +190,7 @@ def _become_child():
 
 
 def _resume():
-    _become_child()
+    become_child()
     _refresh_argv()
     for callback in _callbacks:
         callback()

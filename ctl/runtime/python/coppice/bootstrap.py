@@ -21,6 +21,12 @@ import os
 # take but one object more in one template to give its image other pages than the rest have.
 gc.disable()
 
+if "COPPICE_PLACEMENT_FD" in os.environ:
+    from coppice import placement
+    placement.begin()
+else:
+    placement = None
+
 # What functions have in common runs before anything that depends on this one, so that it
 # is the same in each of their images, byte for byte.
 base = {"__name__": "coppice_base", "__file__": os.environ.pop("COPPICE_PYTHON_BASE", None)}
@@ -29,6 +35,7 @@ if base["__file__"]:
         exec(compile(source.read(), base["__file__"], "exec"), base)
 
 import argparse
+import ctypes
 import importlib.util
 import json
 import sys
@@ -84,6 +91,8 @@ def load(target):
 def warm(handler, name, paths):
     """Call the handler, so that what it loads and caches is in the image."""
     for path in paths:
+        if placement:
+            placement.at(f"warm {path}")
         with open(path, encoding="utf-8") as file:
             handler(json.load(file), Context(name))
 
@@ -143,6 +152,17 @@ def rehearse(name):
     channel.rehearse(lambda event: Context(name, event))
 
 
+def learn(handler, name, warm_with):
+    """What a task writes to from its resume to the end of an event, which is the last that it was warmed with."""
+    def event():
+        ctypes.pythonapi.PyOS_BeforeFork()
+        coppice.become_child()
+        begin(name)
+        warm(handler, name, warm_with[-1:])
+    coppice.become_still()
+    placement.learn(event)
+
+
 def begin(name):
     """A task's event and context."""
     event = read_event()
@@ -190,6 +210,8 @@ def main():
     # What the function adds then lies in no page that other images have as well.
     close_connections()
     coppice.seal()
+    if placement:
+        placement.at("function")
     gc.enable()
     arguments = parse()
     handler, name = load(arguments.target)
@@ -201,6 +223,10 @@ def main():
     # The function comes last: caches then have what it needs.
     warm(handler, name, arguments.warm)
     close_connections()
+    if placement:
+        placement.end()
+        if placement.learning():
+            learn(handler, name, arguments.warm)
     coppice.checkpoint()
     reuse = os.environ.pop("COPPICE_REUSE", None)
     if "COPPICE_CHANNEL_FD" in os.environ:

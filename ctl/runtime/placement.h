@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Placement: what a Python function's events write to lies together, so that a task has few pages of its own.
+ *
+ * An event of a function in CPython writes to few objects, mostly to count references, which lie
+ * among many that it only reads. So a first run of the template finds out which ones these are, and another
+ * has them allocated side by side. An allocation is told by where in the program's course it comes:
+ * its identity is made of the place that the bootstrap has named last (a module that is loaded, say), of how many came
+ * since, and of the size. It is a hint: a run that goes otherwise places other objects there, which is no harm.
+ */
+#ifndef COPPICE_RUNTIME_PLACEMENT_H
+#define COPPICE_RUNTIME_PLACEMENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Give every allocation from here on an identity, and note it. Return: 0, or -1 if that can't be. */
+int coppice_placement_record(void);
+
+/* Have the allocations with these identities placed together. Return: 0, or -1 if that can't be. */
+int coppice_placement_use(const uint64_t *ids, size_t nr);
+
+/* The program gets to a place that has this name in each run. */
+void coppice_placement_at(const char *place);
+
+/* No allocation is placed or noted any more. Return: how many were placed. */
+size_t coppice_placement_end(void);
+
+/* What is placed from here on lies in other pages than before. */
+void coppice_placement_seal(void);
+
+/*
+ * Watch which of the noted blocks are written to, at a price of some microseconds for each write. Only in
+ * a process that ends afterwards. Return: 0, or -1 with errno ENOSYS on a processor that can't.
+ */
+int coppice_placement_watch(void);
+
+/* The identities of those that were written to, at most @most. Return: how many there are. */
+size_t coppice_placement_written(uint64_t *ids, size_t most);
+
+#endif /* COPPICE_RUNTIME_PLACEMENT_H */
