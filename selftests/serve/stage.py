@@ -17,6 +17,7 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COPPICE = os.environ.get("COPPICE", f"{TOP}/build/coppice")
 PATH = "/2015-03-31/functions/{}/invocations"
+DESCRIPTORS = 4         # of the coordinator for each task of an image
 PATIENCE = int(os.environ.get("COPPICE_PATIENCE", 120))  # seconds; what takes longer than that has failed
 
 HANDLER = '''
@@ -268,6 +269,17 @@ class Hub:
         """Of this test's functions; others' may be on the hub."""
         marks = [line.split()[0] for line in self.coppice("group", "list").stdout.splitlines()[1:]]
         return [path for mark in marks for path in glob.glob(f"{cgroup_mount()}/coppice/{mark}/task.*")]
+
+    def held(self):
+        """What the coordinator has beside its tasks: descriptors, and processes and cgroups without the other."""
+        cgroups, processes = self.task_cgroups(), 0
+        for path in cgroups:
+            try:
+                processes += len(open(f"{path}/cgroup.procs").read().split())
+            except OSError:
+                pass        # it has just ended
+        descriptors = len(os.listdir(f"/proc/{self.serve.pid}/fd"))
+        return {"descriptors": descriptors - DESCRIPTORS * len(cgroups), "processes": processes - len(cgroups)}
 
     def close(self):
         if self.serve:
