@@ -2,6 +2,7 @@
 /* Processes that can be adopted. */
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "actor.h"
+#include "lib/backend.h"
 
 #define PAGE ACTOR_PAGE
 #define DIRTY 20	/* data pages that commands change */
@@ -224,6 +226,30 @@ static void act(const char *path, int threads, int from, int to)
 	_exit(mistaken);
 }
 
+/* Beside the test. */
+const char *actor_library(void)
+{
+	static char library[PATH_MAX];
+
+	if (readlink("/proc/self/exe", library, sizeof(library) - 1) < 0)
+		abort();
+	strcpy(strrchr(library, '/'), "/adopt_lib.so");
+	return library;
+}
+
+int actor_load(const char *name, struct error *err)
+{
+	const char *paths[] = { actor_library() };
+	struct image image;
+	int ret;
+
+	if (image_from_elf(&image, paths, 1, err))
+		return -1;
+	ret = backend_kernel.image_load(name, 0, &image, err);
+	image_free(&image);
+	return ret;
+}
+
 int actor_start(struct actor *actor, uid_t uid, const char *path, int threads)
 {
 	int to[2], from[2];
@@ -248,15 +274,23 @@ int actor_start(struct actor *actor, uid_t uid, const char *path, int threads)
 	return read(actor->from, &actor->base, sizeof(actor->base)) == sizeof(actor->base) ? 0 : -1;
 }
 
-int actor_do(struct actor *actor, enum actor_command command)
+int actor_let(struct actor *actor, enum actor_command command)
+{
+	return write(actor->to, &command, sizeof(command)) == sizeof(command) ? 0 : -1;
+}
+
+int actor_answer(struct actor *actor)
 {
 	int answer;
 
-	if (write(actor->to, &command, sizeof(command)) != sizeof(command))
-		return -1;
-	if (command == ACTOR_EXEC)
-		return 0;
 	return read(actor->from, &answer, sizeof(answer)) == sizeof(answer) ? answer : -1;
+}
+
+int actor_do(struct actor *actor, enum actor_command command)
+{
+	if (actor_let(actor, command))
+		return -1;
+	return command == ACTOR_EXEC ? 0 : actor_answer(actor);
 }
 
 int actor_end(struct actor *actor)

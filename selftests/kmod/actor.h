@@ -10,11 +10,16 @@
 #include <sys/types.h>
 
 #include "adopt_lib.h"
+#include "lib/error.h"
 
 #define ACTOR_PAGE	4096UL
 /* The pages before the code, the code, the data: all of the library that is read-only. */
 #define ACTOR_PAGES	(1UL + ADOPT_TEXT_PAGES + ADOPT_DATA_PAGES)
 #define ACTOR_DATA	(1UL + ADOPT_TEXT_PAGES)	/* number of its first page */
+
+/* Where the library is, and load an image of it as @name for root. */
+const char *actor_library(void);
+int actor_load(const char *name, struct error *err);
 
 struct actor {
 	pid_t pid;
@@ -35,7 +40,11 @@ enum actor_command {
 
 /* Starts one as @uid, with a copy of the library at @path; with @threads running code. */
 int actor_start(struct actor *actor, uid_t uid, const char *path, int threads);
-/* Its answer, or -1. */
+/* Have it do something meanwhile; but for ACTOR_EXEC each wants its answer to be taken, in order. */
+int actor_let(struct actor *actor, enum actor_command command);
+/* Its answer, or -1: it has ended. */
+int actor_answer(struct actor *actor);
+/* Both. */
 int actor_do(struct actor *actor, enum actor_command command);
 /* Ends it: its status is 0 if it never saw a wrong byte. */
 int actor_end(struct actor *actor);

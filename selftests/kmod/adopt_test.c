@@ -41,8 +41,6 @@ const struct role roles[] = { {} };
 #define SLOW	200
 #define FILE_OF(dir) dir "/coppice-adopt.so"
 
-static char library[PATH_MAX];
-
 FIXTURE(adopt) {
 	struct store_info before;
 	struct adopter adopter;
@@ -57,19 +55,6 @@ static int add_group(const char *name, const char *image, uid_t owner, uint32_t 
 	snprintf(group.name, sizeof(group.name), "%s", name);
 	snprintf(group.image, sizeof(group.image), "%s", image);
 	return backend_kernel.group_add(&group, err);
-}
-
-static int load_library(const char *name, struct error *err)
-{
-	const char *paths[] = { library };
-	struct image image;
-	int ret;
-
-	if (image_from_elf(&image, paths, 1, err))
-		return -1;
-	ret = backend_kernel.image_load(name, 0, &image, err);
-	image_free(&image);
-	return ret;
 }
 
 /* A test that failed has left them. */
@@ -89,26 +74,10 @@ FIXTURE_SETUP(adopt)
 	ASSERT_EQ(0, backend_kernel.status(&self->before, &self->err)) {
 		TH_LOG("%s", self->err.text);
 	}
-	ASSERT_EQ(0, load_library(IMAGE, &self->err)) { TH_LOG("%s", self->err.text); }
+	ASSERT_EQ(0, actor_load(IMAGE, &self->err)) { TH_LOG("%s", self->err.text); }
 	ASSERT_EQ(0, add_group(GROUP, IMAGE, OWNER, 0, &self->err));
 	ASSERT_EQ(0, add_group(SELF, IMAGE, 0, 0, &self->err));
 	ASSERT_EQ(0, adopter_open(&self->adopter, &backend_kernel, GROUP, &self->err));
-}
-
-static bool module_unused(void)
-{
-	FILE *file;
-	int i, used = -1;
-
-	for (i = 0; i < 300 && used; i++) {
-		file = fopen("/sys/module/coppice/refcnt", "re");
-		if (!file || fscanf(file, "%d", &used) != 1)
-			return false;
-		fclose(file);
-		if (used)
-			usleep(10000);
-	}
-	return !used;
 }
 
 FIXTURE_TEARDOWN(adopt)
@@ -124,7 +93,7 @@ FIXTURE_TEARDOWN(adopt)
 	EXPECT_EQ(0, backend_kernel.group_delete(SELF, &self->err));
 	EXPECT_EQ(0, backend_kernel.image_delete(IMAGE, &self->err));
 	/* A worker drops its references a moment after it has told the result. */
-	EXPECT_TRUE(module_unused());
+	EXPECT_TRUE(stage_unused());
 	ASSERT_EQ(0, backend_kernel.status(&after, &self->err));
 	EXPECT_EQ(self->before.store_pages, after.store_pages);
 	EXPECT_EQ(self->before.groups, after.groups);
@@ -139,7 +108,7 @@ static const char *copy_to(const char *path)
 	char command[PATH_MAX * 2];
 
 	snprintf(command, sizeof(command), "cp --sparse=never --reflink=never '%s' '%s' && chmod 755 '%s'",
-		 library, path, path);
+		 actor_library(), path, path);
 	return system(command) ? NULL : path;
 }
 
@@ -977,7 +946,7 @@ TEST_F_TIMEOUT(adopt, long_names_of_images_and_files, SLOW)
 	char *map;
 	int fd;
 
-	ASSERT_EQ(0, load_library(name, &self->err)) { TH_LOG("%s", self->err.text); }
+	ASSERT_EQ(0, actor_load(name, &self->err)) { TH_LOG("%s", self->err.text); }
 	ASSERT_EQ(0, add_group("long", name, 0, 0, &self->err));
 	fd = open(copy_to(path), O_RDONLY);
 	unlink(path);
@@ -995,19 +964,8 @@ TEST_F_TIMEOUT(adopt, long_names_of_images_and_files, SLOW)
 	EXPECT_EQ(0, backend_kernel.image_delete(name, &self->err));
 }
 
-static void find_library(void)
-{
-	char *slash;
-
-	if (readlink("/proc/self/exe", library, sizeof(library) - 1) < 0)
-		abort();
-	slash = strrchr(library, '/');
-	strcpy(slash, "/adopt_lib.so");
-}
-
 int main(int argc, char **argv)
 {
-	find_library();
 	if (argc == 3 && !strcmp(argv[1], "--adopt"))
 		return adopt_main(atoi(argv[2]));
 	stage_main(argc, argv);

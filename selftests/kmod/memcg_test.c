@@ -15,8 +15,8 @@
 
 #include "../lib/harness.h"
 
+#include "cage.h"
 #include "lib/cgroup.h"
-#include "lib/cleanup.h"
 #include "stage.h"
 
 #define MIB	(1UL << 20)
@@ -78,46 +78,14 @@ const struct role roles[] = {
 	{}
 };
 
-static uint64_t cgroup_number(const char *cgroup, const char *name, const char *word)
-{
-	char path[PATH_MAX], file[PATH_MAX + 32], format[32];
-	autofclose FILE *f = NULL;
-	struct error err;
-	uint64_t value;
-	char line[256];
-
-	if (cgroup_path(cgroup, path, &err))
-		return ~0ULL;
-	snprintf(file, sizeof(file), "%s/%s", path, name);
-	snprintf(format, sizeof(format), "%s%%lu", word);
-	f = fopen(file, "re");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, format, &value) == 1)
-			return value;
-	return ~0ULL;
-}
-
 static uint64_t charged(const char *cgroup)
 {
-	return cgroup_number(cgroup, "memory.current", "");
+	return cage_number(cgroup, "memory.current", "");
 }
 
 static uint64_t kills(const char *cgroup)
 {
-	return cgroup_number(cgroup, "memory.events", "oom_kill ");
-}
-
-static int join(const char *cgroup)
-{
-	char path[PATH_MAX], file[PATH_MAX + 32];
-	autoclose int fd = -1;
-	struct error err;
-
-	if (cgroup_path(cgroup, path, &err))
-		return -1;
-	snprintf(file, sizeof(file), "%s/cgroup.procs", path);
-	fd = open(file, O_WRONLY | O_CLOEXEC);
-	return fd >= 0 && write(fd, "0", 1) == 1 ? 0 : -1;
+	return cage_number(cgroup, "memory.events", "oom_kill ");
 }
 
 FIXTURE(memcg) {
@@ -141,7 +109,7 @@ static int load_in(const char *cgroup, const char *name, const struct image *ima
 	if (!pid) {
 		struct error err;
 
-		if (join(cgroup))
+		if (cage_put(cgroup, 0))
 			_exit(201);
 		if (!backend_kernel.image_load(name, 0, image, &err))
 			_exit(0);
@@ -169,7 +137,7 @@ static pid_t enter_in(const char *cgroup, const char *group, const char *role, s
 		return -1;
 	pid = fork();
 	if (!pid) {
-		if (join(cgroup))
+		if (cage_put(cgroup, 0))
 			_exit(201);
 		stage_launch(&launch, 0, group, role, NULL);
 	}

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/rseq.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -67,6 +68,58 @@ INSIDE long mess(void)
 	return call(SYS_munmap, PUPPET_DATA + 9 * PAGE, 2 * PAGE, 0, 0);
 }
 
+/* What a page has in each byte. */
+INSIDE char content(int page)
+{
+	return page + 1;
+}
+
+INSIDE unsigned int check_page(int nr, int step)
+{
+	volatile char *page = (volatile char *)(PUPPET_DATA + nr * PAGE);
+	unsigned int wrong = 0, i;
+
+	for (i = 0; i < PAGE; i += step)
+		wrong += page[i] != content(nr);
+	return wrong;
+}
+
+INSIDE long check(void)
+{
+	long wrong = 0;
+	int i;
+
+	for (i = 0; i < PUPPET_PAGES; i++)
+		wrong += check_page(i, 1);
+	return wrong;
+}
+
+/* Whatever is done to it from outside, what it has written last is what it reads. */
+INSIDE unsigned int work_on(int nr, unsigned int value)
+{
+	volatile char *page = (volatile char *)(PUPPET_DATA + nr * PAGE);
+	volatile unsigned int *word = (volatile unsigned int *)(page + 64);
+	unsigned int wrong = check_page(nr, 1020), before = *word, i;
+
+	*word = value;
+	for (i = 0; i < 200; i++)
+		wrong += *word != value;
+	*word = before;
+	return wrong;
+}
+
+INSIDE long work(struct puppet *puppet)
+{
+	int i;
+
+	while (puppet->command == PUPPET_WORK) {
+		for (i = 0; i < COMPANY_FIRST; i++)
+			puppet->wrong += work_on(i, puppet->steps + 0x80000000);
+		puppet->steps++;
+	}
+	return 0;
+}
+
 INSIDE long reset(struct puppet *puppet)
 {
 	return call(SYS_ioctl, puppet->group, COPPICE_IOC_RESET, (long)&puppet->reset, 0);
@@ -113,6 +166,13 @@ INSIDE long obey(struct puppet *puppet)
 		return have_thread();
 	if (command == PUPPET_PAUSE)
 		return call(SYS_ppoll, 0, 0, 0, 0);
+	if (command == PUPPET_CHECK)
+		return check();
+	if (command == PUPPET_WORK)
+		return work(puppet);
+	if (command == PUPPET_EXEC)
+		return call(SYS_execve, (long)puppet->program, (long)puppet->argv,
+			    (long)(puppet->argv + 1), 0);
 	return 0;
 }
 
@@ -121,7 +181,8 @@ void puppet_play(struct puppet *puppet)
 {
 	puppet->starts++;
 	for (;;) {
-		call(SYS_kill, call(SYS_getpid, 0, 0, 0, 0), SIGSTOP, 0, 0);
+		if (puppet->command < PUPPET_WORK)
+			call(SYS_kill, call(SYS_getpid, 0, 0, 0, 0), SIGSTOP, 0, 0);
 		puppet->result = obey(puppet);
 	}
 }
@@ -130,32 +191,53 @@ void puppet_play(struct puppet *puppet)
  * The master.
  */
 
-int puppet_set(const char *name, struct error *err)
+static struct image_segment segments[] = {
+	{ .start = PUPPET_CODE, .len = PAGE, .prot = PROT_READ | PROT_EXEC },
+	{ .start = PUPPET_DATA, .len = PUPPET_PAGES * PAGE, .prot = PROT_READ | PROT_WRITE },
+	{ .start = PUPPET_FRESH, .len = PUPPET_PAGES * PAGE, .prot = PROT_READ | PROT_WRITE },
+};
+
+static int make_image(struct image *image, struct error *err)
 {
-	static char content[PUPPET_PAGES * PAGE], code[PAGE];
-	struct image_segment segments[] = {
-		{ .start = PUPPET_CODE, .len = PAGE, .prot = PROT_READ | PROT_EXEC, .data = code },
-		{ .start = PUPPET_DATA, .len = sizeof(content), .prot = PROT_READ | PROT_WRITE,
-		  .data = content },
-		{ .start = PUPPET_FRESH, .len = sizeof(content), .prot = PROT_READ | PROT_WRITE },
-	};
-	struct image image = {
-		.entry = PUPPET_CODE + (puppet_entry - __start_puppet),
-		.stack = PUPPET_FRESH + sizeof(content),
-		.segments = segments, .nr_segments = 3,
-	};
-	struct group_info group = {};
+	static char data[PUPPET_PAGES * PAGE], code[PAGE];
 	int i;
 
 	if (__stop_puppet - __start_puppet > (ptrdiff_t)PAGE)
 		return error_set(err, E2BIG, "a puppet is larger than a page");
 	memcpy(code, __start_puppet, __stop_puppet - __start_puppet);
 	for (i = 0; i < PUPPET_PAGES; i++)
-		memset(content + i * PAGE, i + 1, PAGE);
+		memset(data + i * PAGE, content(i), PAGE);
+	segments[0].data = code;
+	segments[1].data = data;
+	*image = (struct image) {
+		.entry = PUPPET_CODE + (puppet_entry - __start_puppet),
+		.stack = PUPPET_FRESH + PUPPET_PAGES * PAGE,
+		.segments = segments, .nr_segments = 3,
+	};
+	return 0;
+}
+
+int puppet_load(const char *name, struct error *err)
+{
+	struct image image;
+
+	return make_image(&image, err) ?: backend_kernel.image_load(name, 0, &image, err);
+}
+
+int puppet_set(const char *name, struct error *err)
+{
+	struct group_info group = {};
+
 	snprintf(group.name, sizeof(group.name), "%s", name);
 	snprintf(group.image, sizeof(group.image), "%s", name);
-	return backend_kernel.image_load(name, 0, &image, err) ?:
-	       backend_kernel.group_add(&group, err);
+	return puppet_load(name, err) ?: backend_kernel.group_add(&group, err);
+}
+
+bool puppet_image_intact(const char *name, struct error *err)
+{
+	struct image image;
+
+	return !make_image(&image, err) && stage_image_intact(name, &image, err);
 }
 
 struct puppet *puppet_new(void)
@@ -184,7 +266,16 @@ static void enter(struct puppet *puppet)
 	};
 	int fault = puppet->nth ? fault_open(getpid()) : -1;
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	puppet_unregister_rseq();
+	if (puppet->company) {
+		company_join(puppet->company);
+		args.nr_keep = args.nr_home = 2;
+		args.keep[1] = args.home[1] = company_range(puppet->company);
+	}
+	puppet->waits = true;
+	while (puppet->held)
+		usleep(100);
 	if (puppet->nth)
 		fault_arm(fault, puppet->nth);
 	puppet->result = ioctl(puppet->group, COPPICE_IOC_ENTER, &args) < 0 ? -errno : 0;
@@ -205,19 +296,27 @@ bool puppet_stops(struct puppet *puppet)
 	return true;
 }
 
-bool puppet_start(struct puppet *puppet, int group)
+void puppet_begin(struct puppet *puppet, int group)
 {
 	pid_t pid;
 
 	puppet->group = group;
-	puppet->starts = 0;
+	puppet->starts = puppet->steps = puppet->wrong = 0;
 	puppet->result = 0;
+	puppet->waits = false;
 	puppet->sentence[0] = '\0';
+	strcpy(puppet->program, "/bin/true");
+	puppet->argv[0] = puppet->program;
 	puppet->reshare.reason = puppet->reset.reason = reason(puppet);
 	pid = fork();
 	if (!pid)
 		enter(puppet);
 	puppet->pid = pid;
+}
+
+bool puppet_start(struct puppet *puppet, int group)
+{
+	puppet_begin(puppet, group);
 	return puppet_stops(puppet);
 }
 

@@ -297,6 +297,22 @@ bool stage_leaves(const struct store_info *before, struct error *err)
 	return false;
 }
 
+bool stage_unused(void)
+{
+	FILE *file;
+	int i, used = -1;
+
+	for (i = 0; i < 300 && used; i++) {
+		file = fopen("/sys/module/coppice/refcnt", "re");
+		if (!file || fscanf(file, "%d", &used) != 1)
+			return false;
+		fclose(file);
+		if (used)
+			usleep(10000);
+	}
+	return !used;
+}
+
 int stage_private_pages(const void *at)
 {
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC), nr = 0;

@@ -78,6 +78,9 @@ bool stage_settles(const char *group, int tasks);
 /* Wait until the module has as much of everything as it had @before: nothing was left. */
 bool stage_leaves(const struct store_info *before, struct error *err);
 
+/* Wait until nobody holds the module, for at most some seconds. */
+bool stage_unused(void);
+
 /* Memory below 2 GiB, where a cookie can say that it is; @flags says who shares it. NULL: none. */
 void *stage_map_low(size_t len, int flags);
 
