@@ -216,6 +216,8 @@ static void raise_actor(struct __test_metadata *_metadata, fixture *self)
 	ASSERT_EQ(1, actor_do(&self->actor, ACTOR_CHECK));
 	self->pid = self->actor.pid;
 	ASSERT_EQ(0, cage_put(CAGE, self->pid));
+	/* Something that the cage is charged for. */
+	ASSERT_EQ(1, actor_do(&self->actor, ACTOR_DIRTY));
 	self->nuisance->address = (unsigned long)self->actor.base + ACTOR_WORD;
 	self->nuisance->word = 0x5a5a5a5a5a5a5a5a;
 }
