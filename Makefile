@@ -6,7 +6,8 @@
 # make fuzz       what comes from outside, changed at random, for SECONDS each
 # make arm64      all of it for arm64 hubs, in build/arm64/
 # make coverage   which lines of the module the tests run, in a guest
-# make lint       what tools can say of the module's sources
+# make lint       what tools can say of the sources
+# make sanitized  the controller and its tests with the sanitizers' checks, in build/sanitized/
 # make install    into DESTDIR, below PREFIX
 # make packages   Debian packages, in build/packages/
 #
@@ -80,6 +81,17 @@ coverage: deps
 lint: deps
 	selftests/lint/lint_test
 
+# Tasks have the runtime in programs of their own, which are built without checks.
+sanitizers := -fsanitize=address,undefined -fno-sanitize-recover=all
+sanitized_areas := ctl deployment
+sanitized: deps
+	$(MAKE) -C bpf BUILD=$(BUILD)/sanitized
+	$(MAKE) -C ctl BUILD=$(BUILD)/sanitized CFLAGS="-O1 -g1 $(sanitizers)" LDFLAGS="$(sanitizers)" controller
+	for area in $(sanitized_areas); do \
+		$(MAKE) -C selftests/$$area BUILD=$(BUILD)/sanitized CFLAGS="-O1 -g1 $(sanitizers)" \
+			LDFLAGS="$(sanitizers)" || exit 1; \
+	done
+
 demo: deps
 	$(MAKE) -j$(shell nproc) all
 	demo/run
@@ -103,4 +115,4 @@ packages: deps
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all arm64 deps module bpf ctl selftests check fuzz coverage lint demo bench install packages clean $(areas:%=selftests/%)
+.PHONY: all arm64 deps module bpf ctl selftests check fuzz coverage lint sanitized demo bench install packages clean $(areas:%=selftests/%)
