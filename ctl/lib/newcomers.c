@@ -167,6 +167,7 @@ static int learn(struct look *look, const pid_t *pids, size_t nr, bool *ready, s
 	    look->backend->group_get(look->group.name, &look->group, err))
 		return -1;
 	*ready = !mapped_is_image(look->group.image) || look->group.tasks;
+	/* All of them first: the place of one that was met before may change with the next. */
 	for (i = 0; !*ready && i < nr; i++)
 		if (!meet(look->newcomers, look->group.id, pids[i], err))
 			return -1;
@@ -174,6 +175,8 @@ static int learn(struct look *look, const pid_t *pids, size_t nr, bool *ready, s
 		return 0;
 	for (i = 0; i < nr; i++) {
 		known = find(look->newcomers, look->group.id, pids[i]);
+		if (!known)
+			continue;
 		known->there = true;
 		mark = adopt_mark(pids[i]);
 		if (mark && teaches(known, mark, ready))
