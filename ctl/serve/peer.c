@@ -21,15 +21,28 @@
 #include "lib/cleanup.h"
 #include "peer.h"
 
-/* "  0: 0100007F:1F90 0100007F:A2C4 01 0:0 0:0 0 UID 0 INODE …", the peer's line has our ends swapped. */
-static bool match(const char *line, const struct sockaddr_in *ours,
+/*
+ * "  0: 0100007F:1F90 0100007F:A2C4 01 0:0 0:0 0 UID 0 INODE …", the peer's line has our ends swapped. A socket of
+ * IPv6 can be at the other end of a connection of IPv4, and is in another list, with a prefix (as that of a client
+ * which has asked for a name's IPv6 address, and was redirected here).
+ */
+#define MAPPED	"0000000000000000FFFF0000"
+#define REST	" %x %*x:%*x %*x:%*x %*x %u %*u %lu"
+
+static const struct {
+	const char *path, *format;
+} lists[] = {
+	{ "/proc/net/tcp", " %*u: %x:%x %x:%x" REST },
+	{ "/proc/net/tcp6", " %*u: " MAPPED "%x:%x " MAPPED "%x:%x" REST },
+};
+
+static bool match(const char *line, const char *format, const struct sockaddr_in *ours,
 		  const struct sockaddr_in *theirs, struct peer *peer)
 {
 	unsigned int local, remote, local_port, remote_port, state, uid;
 	unsigned long inode;
 
-	if (sscanf(line, " %*u: %x:%x %x:%x %x %*x:%*x %*x:%*x %*x %u %*u %lu", &local, &local_port,
-		   &remote, &remote_port, &state, &uid, &inode) != 7)
+	if (sscanf(line, format, &local, &local_port, &remote, &remote_port, &state, &uid, &inode) != 7)
 		return false;
 	if (local != theirs->sin_addr.s_addr || local_port != ntohs(theirs->sin_port) ||
 	    remote != ours->sin_addr.s_addr || remote_port != ntohs(ours->sin_port))
@@ -41,14 +54,14 @@ static bool match(const char *line, const struct sockaddr_in *ours,
 	return true;
 }
 
-static bool find_in_list(const struct sockaddr_in *ours, const struct sockaddr_in *theirs,
-			 struct peer *peer)
+static bool find_in_list(size_t list, const struct sockaddr_in *ours,
+			 const struct sockaddr_in *theirs, struct peer *peer)
 {
-	autofclose FILE *file = fopen("/proc/net/tcp", "re");
+	autofclose FILE *file = fopen(lists[list].path, "re");
 	char line[256];
 
 	while (file && fgets(line, sizeof(line), file))
-		if (match(line, ours, theirs, peer))
+		if (match(line, lists[list].format, ours, theirs, peer))
 			return true;
 	return false;
 }
@@ -75,11 +88,14 @@ static bool ask(const struct question *question, struct answer *answer)
 	       recv(fd, answer, sizeof(*answer), 0) >= (ssize_t)NLMSG_LENGTH(sizeof(answer->error));
 }
 
-/* Without that very connection a listener is found. */
+/* Without that very connection a listener is found. Of a socket of IPv6, IPv4's address is the last part. */
 static bool is_theirs(const struct inet_diag_msg *found, const struct inet_diag_sockid *wanted)
 {
+	int part = found->idiag_family == AF_INET6 ? 3 : 0;
+
 	return found->id.idiag_sport == wanted->idiag_sport && found->id.idiag_dport == wanted->idiag_dport &&
-	       found->id.idiag_src[0] == wanted->idiag_src[0] && found->id.idiag_dst[0] == wanted->idiag_dst[0] &&
+	       found->id.idiag_src[part] == wanted->idiag_src[0] &&
+	       found->id.idiag_dst[part] == wanted->idiag_dst[0] &&
 	       found->idiag_inode && found->idiag_state != TCP_SYN_SENT;
 }
 
@@ -125,7 +141,7 @@ static bool find_tcp(int fd, struct peer *peer)
 		return false;
 	if (!in_list_only && find_by_diag(&ours, &theirs, peer))
 		return true;
-	if (!find_in_list(&ours, &theirs, peer))
+	if (!find_in_list(0, &ours, &theirs, peer) && !find_in_list(1, &ours, &theirs, peer))
 		return false;
 	/* Each question would have the kernel look for the module that is not there. */
 	in_list_only = true;
