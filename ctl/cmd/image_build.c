@@ -294,6 +294,17 @@ static bool trusts_ca(const struct arguments *arguments)
 	       overrides_have_tls(arguments->overrides, arguments->nr_overrides);
 }
 
+/* What a template of its own finds out, which is what those that use it are, but for that. */
+static int learn_placement(const struct build *build, const char *placement, struct error *err)
+{
+	struct build learning = *build;
+	struct image none;
+
+	learning.learns = true;
+	return build_image(&learning, &none, err) ||
+	       placement_keep(placement, build->placement, err) ? -1 : 0;
+}
+
 /* Builds what @build says, with the placement if there is to be one. */
 static int build_placed(struct build *build, const char *placement, struct image *image,
 			struct error *err)
@@ -303,12 +314,9 @@ static int build_placed(struct build *build, const char *placement, struct image
 	if (placement && fd < 0)
 		return -1;
 	build->placement = placement ? fd : 0;
-	if (build_image(build, image, err))
+	if (placement && placement_is_new(fd) && learn_placement(build, placement, err))
 		return -1;
-	if (!placement || !placement_keep(placement, fd, err))
-		return 0;
-	image_free(image);
-	return -1;
+	return build_image(build, image, err);
 }
 
 static int build_and_keep(struct context *ctx, const struct arguments *arguments,

@@ -142,8 +142,8 @@ static int watch_signals(struct site *site, sigset_t *before, struct error *err)
 	return 0;
 }
 
-/* The template has ended without a record that says more. */
-static int explain_end(struct site *site, struct error *err)
+/* The template has ended without a record that says more, as one that learns does. */
+static int explain_end(const struct build *build, struct site *site, struct error *err)
 {
 	int status;
 
@@ -155,6 +155,8 @@ static int explain_end(struct site *site, struct error *err)
 	if (WEXITSTATUS(status))
 		return error_set(err, ECHILD, "the template failed with status %d before its checkpoint: its own messages say why",
 				 WEXITSTATUS(status));
+	if (build->learns)
+		return 0;
 	return error_set(err, ECHILD, "the template ended without a checkpoint: it has to call coppice_checkpoint(), or to read standard input with --checkpoint-on stdin");
 }
 
@@ -221,7 +223,7 @@ static int wait_record(const struct build *build, struct site *site,
 	}
 	/* The pipe is closed before the process counts as ended. */
 	if (poll(&waits[WAIT_END], 1, END_MS) == 1)
-		return explain_end(site, err);
+		return explain_end(build, site, err);
 	return error_set(err, EBADF, "the template closed the descriptor in " COPPICE_ENV_TEMPLATE ", so it cannot tell of its checkpoint: let it keep its descriptors");
 }
 
@@ -237,6 +239,8 @@ static int run_template(const struct build *build, struct site *site, struct ima
 	}
 	if (wait_record(build, site, &record, err))
 		return -1;
+	if (build->learns)
+		return 0;
 	return image_capture(image, site->pid, &record, BUILD_RECORD_FD, err);
 }
 

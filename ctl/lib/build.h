@@ -22,6 +22,7 @@ struct build {
 	const char *python_path;	/* added to PYTHONPATH, or NULL */
 	const char *python_base;	/* run before the function is loaded, or NULL */
 	int placement;			/* of placement_open(), or 0 */
+	bool learns;			/* it is to fill that and end: there is no image */
 	const struct layout *layout;	/* NULL: the kernel's own, another one each time */
 	bool checkpoint_on_stdin;
 	unsigned int timeout;		/* seconds */
@@ -36,7 +37,8 @@ struct build {
 /*
  * Run the template and capture it. When this returns, the template, its cgroup and its
  * overrides are gone; what a killed controller leaves of them is found by build_abandoned().
- * EBUSY in err, and nothing else: the template has something that no image can carry.
+ * EBUSY in err, and nothing else: the template has something that no image can carry. One that
+ * learns leaves @image empty.
  */
 int __must_check build_image(const struct build *build, struct image *image,
 			     struct error *err);

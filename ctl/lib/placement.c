@@ -41,13 +41,18 @@ int placement_open(const char *path, struct error *err)
 	return -1;
 }
 
+bool placement_is_new(int fd)
+{
+	struct stat stat;
+
+	return !fstat(fd, &stat) && !stat.st_size;
+}
+
 int placement_keep(const char *path, int fd, struct error *err)
 {
 	autofree char *text = NULL;
 	struct stat stat;
 
-	if (!access(path, F_OK))
-		return 0;
 	if (fstat(fd, &stat) || !stat.st_size || stat.st_size > LEARNED_MAX)
 		return error_set(err, ENODATA, "the template has learned no placement: it has to be one of --python");
 	text = malloc(stat.st_size);

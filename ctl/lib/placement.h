@@ -3,6 +3,8 @@
 #ifndef COPPICE_PLACEMENT_H
 #define COPPICE_PLACEMENT_H
 
+#include <stdbool.h>
+
 #include "error.h"
 
 /*
@@ -10,7 +12,9 @@
  * template writes to it what it has learned. -1 with err set.
  */
 int placement_open(const char *path, struct error *err);
-/* Make the file if @fd, of placement_open(), was given nothing and has been learned to. */
+/* Is there nothing in it yet? */
+bool placement_is_new(int fd);
+/* Make the file of what a template has learned to @fd. */
 int __must_check placement_keep(const char *path, int fd, struct error *err);
 
 #endif /* COPPICE_PLACEMENT_H */

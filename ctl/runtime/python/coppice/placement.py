@@ -2,8 +2,8 @@
 """Have the objects that a function's events write to lie together: see placement.h.
 
 The controller hands a file over, COPPICE_PLACEMENT_FD. What is in it was learned by an earlier template. If it
-is empty, a child loads and warms the function first, has one more event with
-its writes watched, and notes which allocations they went to.
+is empty, this template loads and warms the function only to learn: it has one more event with
+its writes watched, notes which allocations they went to, and ends.
 """
 
 import array
@@ -69,29 +69,22 @@ def _use(data):
         _refuse("this interpreter's allocators cannot be placed: leave the placement out")
 
 
-def _wait(pid):
-    if os.waitpid(pid, 0)[1]:
-        _refuse("nothing can be placed, as the run that was to learn it failed: its own messages say why")
+def _record(descriptor):
+    global _learning
+    _learning = descriptor
+    if _lib.coppice_placement_record():
+        _refuse("this interpreter's allocators cannot be watched: leave the placement out")
 
 
 def begin():
-    """Before anything else is loaded: the run that is to become the image comes back, and the one that learns before it."""
-    global _learning
+    """Before anything else is loaded."""
     descriptor = int(os.environ.pop("COPPICE_PLACEMENT_FD"))
     data = _read(descriptor)
-    if not data:
-        pid = os.fork()
-        if not pid:
-            _learning = descriptor
-            if _lib.coppice_placement_record():
-                _refuse("this interpreter's allocators cannot be watched: leave the placement out")
-            _name_modules()
-            at("begin")
-            return
-        _wait(pid)
-        data = _read(descriptor)
-    os.close(descriptor)
-    _use(data)
+    if data:
+        os.close(descriptor)
+        _use(data)
+    else:
+        _record(descriptor)
     _name_modules()
     at("begin")
 
