@@ -281,8 +281,12 @@ static bool is_known(enum operation operation, int code, const struct disturbanc
 	case RESHARE:
 		return gone && (by->deadly || by->exec);
 	case RESET:
-		/* With company in its memory, who owns that may be who is reset. */
-		return (gone && (by->deadly || by->exec)) || (by->remaps && code == EEXIST);
+		/*
+		 * With company in its memory, who owns that may be who is reset. One that could not
+		 * be put back is being killed, and gone for who asks next.
+		 */
+		return (gone && (by->deadly || by->exec || by->remaps)) ||
+		       (by->remaps && code == EEXIST);
 	case ADOPT:
 		return gone && (by->deadly || by->exec || by->way >= NUISANCE_DELETE_GROUP);
 	}
@@ -301,9 +305,6 @@ static void operate_again(struct __test_metadata *_metadata, fixture *self,
 			TH_LOG("%s: %s", strerror(code),
 			       operation == ENTER ? self->puppet->sentence : self->err.text);
 		}
-		/* It is being killed, as what it has is neither its image nor what it had. */
-		if (operation == RESET && code == EEXIST)
-			break;
 	}
 }
 
