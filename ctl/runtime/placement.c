@@ -42,7 +42,6 @@ static struct {
 static struct allocator original[DOMAINS_END];
 static struct identities wanted;
 static uint64_t place, number;	/* of the last allocation, since the place was named */
-static size_t nr_placed;
 static bool recording, placing, keeping;
 
 /* The finaliser of MurmurHash3 (Austin Appleby), which is public domain. */
@@ -78,7 +77,6 @@ static void *take(size_t size)
 		return NULL;
 	region.next += units * BLOCK_UNIT;
 	*units_of(block) = units;
-	nr_placed++;
 	return block;
 }
 
@@ -302,7 +300,7 @@ EXPORTED void coppice_placement_at(const char *name)
 	number = 0;
 }
 
-EXPORTED size_t coppice_placement_end(void)
+EXPORTED void coppice_placement_end(void)
 {
 	keeping = recording;
 	recording = false;
@@ -312,7 +310,6 @@ EXPORTED size_t coppice_placement_end(void)
 	/* A run that learns still has to keep what is given up. */
 	if (region.size && !keeping)
 		leave_allocators();
-	return nr_placed;
 }
 
 void coppice_placement_seal(void)

@@ -23,8 +23,8 @@ int coppice_placement_use(const uint64_t *ids, size_t nr);
 /* The program gets to a place that has this name in each run. */
 void coppice_placement_at(const char *place);
 
-/* No allocation is placed or noted any more. Return: how many were placed. */
-size_t coppice_placement_end(void);
+/* No allocation is placed or noted any more. */
+void coppice_placement_end(void);
 
 /* What is placed from here on lies in other pages than before. */
 void coppice_placement_seal(void);
