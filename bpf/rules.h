@@ -278,6 +278,19 @@ __noinline int handler_choose(struct bpf_sock_addr *ctx, __u32 rule, __u32 proto
 	return -1;
 }
 
+/*
+ * Where a connect can go nowhere else, the kernel is about to look for the listening socket
+ * anyway, and refuses without one: only what "override watch" has found is asked here.
+ */
+static __always_inline bool may_answer(struct bpf_sock_addr *ctx, const struct call *call,
+				       const struct override_value *override,
+				       const struct handler_value *handler)
+{
+	if (override->policy == REDIRECT_LOCAL && call->key.protocol == IPPROTO_TCP)
+		return is_over(handler->down_until);
+	return is_alive(ctx, call->key.protocol, handler);
+}
+
 /* The handler of @override to go to, and its index; NULL if none is alive. */
 static __always_inline void choose(struct bpf_sock_addr *ctx, const struct call *call,
 				   const struct override_value *override,
@@ -290,7 +303,7 @@ static __always_inline void choose(struct bpf_sock_addr *ctx, const struct call 
 	}
 	*index = override->choices[0].handler;
 	*handler = bpf_map_lookup_elem(&handlers, index);
-	if (*handler && !is_alive(ctx, call->key.protocol, *handler))
+	if (*handler && !may_answer(ctx, call, override, *handler))
 		*handler = NULL;
 }
 

@@ -74,6 +74,21 @@ TEST_F(policy, local_refuses)
 	ADD(CLOUD4 ":80", REDIRECT_LOCAL, HANDLER_DOWN);
 	answer = ask(self->cgroup, CLOUD4 ":80", WAY_CONNECT);
 	EXPECT_EQ(ECONNREFUSED, answer.error);
+	/* By the kernel, which looks for the handler anyway. */
+	ASSERT_TRUE(find_override(GROUP, CLOUD4 ":80", &info));
+	EXPECT_EQ(1, info.stats.redirected);
+	EXPECT_EQ(0, info.stats.no_handler);
+}
+
+/* With several, another may be up: each is looked for before the kernel does. */
+TEST_F(policy, local_refuses_when_all_are_down)
+{
+	struct override_info info;
+	struct answer answer;
+
+	ADD(CLOUD4 ":80", REDIRECT_LOCAL, HANDLER_DOWN ",127.0.0.1:9100");
+	answer = ask(self->cgroup, CLOUD4 ":80", WAY_CONNECT);
+	EXPECT_EQ(ECONNREFUSED, answer.error);
 	ASSERT_TRUE(find_override(GROUP, CLOUD4 ":80", &info));
 	EXPECT_EQ(1, info.stats.no_handler);
 	EXPECT_EQ(0, info.stats.redirected);
