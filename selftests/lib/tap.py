@@ -7,6 +7,7 @@ PLAN = re.compile(r'1\.\.(\d+)\s*(?:#\s*SKIP\S*\s*(.*))?$', re.IGNORECASE)
 SKIP = re.compile(r'#\s*SKIP\S*\s*(.*)', re.IGNORECASE)
 SKIPPED = 4             # the exit status of a kselftest that skips everything
 TIME_IS_UP = (124, 137)
+REMARKS = 3             # of a test, the last before a failed point, that go with it
 
 
 class Result:
@@ -18,6 +19,7 @@ class Result:
         self.skipped = []       # reasons
         self.plan = None
         self.errors = []
+        self.remarks = []       # of the test, since its last point
 
     def points(self):
         return self.passed + len(self.failed) + len(self.skipped)
@@ -28,16 +30,21 @@ class Result:
     def failures(self):
         return len(self.failed) + len(self.errors)
 
+    def summary(self):
+        """What went wrong, a line each."""
+        return [*self.failed, *(error.splitlines()[0] for error in self.errors if error)]
+
 
 def read_point(result, match):
     description = match[3]
     skip = SKIP.search(description)
     if match[1]:
-        result.failed.append(description)
+        result.failed.append(': '.join([description, *result.remarks[-REMARKS:]]))
     elif skip:
         result.skipped.append(skip[1] or description)
     else:
         result.passed += 1
+    result.remarks = []
 
 
 def read_line(result, line):
@@ -52,6 +59,8 @@ def read_line(result, line):
         read_point(result, point)
     elif line.startswith('Bail out!'):
         result.fail(line)
+    elif line.startswith('#'):
+        result.remarks.append(line.lstrip('# '))
 
 
 def check_plan(result):
