@@ -60,6 +60,21 @@ static void job_release(struct kref *ref)
 	kfree(job);
 }
 
+/* An exec, which has the same lock, gives the process other memory: that program has done nothing. */
+static void kill_users(struct task_struct *process, const struct mm_struct *mm)
+{
+	struct task_struct *thread;
+
+	rcu_read_lock();
+	for_each_thread(process, thread) {
+		task_lock(thread);
+		if (thread->mm == mm)
+			send_sig(SIGKILL, thread, 1);
+		task_unlock(thread);
+	}
+	rcu_read_unlock();
+}
+
 static void job_work(struct work_struct *work)
 {
 	struct adopt_job *job = container_of(work, struct adopt_job, work);
@@ -69,7 +84,7 @@ static void job_work(struct work_struct *work)
 	kthread_unuse_mm(job->mm);
 	/* Neither the old mapping nor the new one: as with a failed enter. */
 	if (job->err == -EFAULT)
-		send_sig(SIGKILL, job->process, 1);
+		kill_users(job->process, job->mm);
 	/* The last user, if the process has ended: its mappings go here. */
 	mmput(job->mm);
 	complete(&job->done);

@@ -438,6 +438,11 @@ static void remote_work(struct callback_head *work)
 		remote->ret = reset_caller(remote->group, true, &remote->why);
 	if (remote->ret > 0)
 		syscall_set_return_value(current, current_pt_regs(), 0, remote->ret);
+	/* It is the task that was interrupted, for good. */
+	if (remote->ret == -EINTR) {
+		remote->ret = -ESRCH;
+		remote->why = "The task is being killed";
+	}
 	complete(&remote->done);
 	kref_put(&remote->ref, remote_free);
 	/* The last of this code that runs: the file is released after its return. */
@@ -468,15 +473,14 @@ static struct remote *remote_create(struct coppice_group *group, struct mm_struc
 	return remote;
 }
 
+/* Whoever is interrupted is told that it takes too long: netlink has no answer to -EINTR. */
 static int remote_wait(struct remote *remote, const char **why)
 {
 	long left = wait_for_completion_interruptible_timeout(&remote->done,
 							      RESET_SECONDS * HZ);
 
 	*why = "The task does not run (is it stopped or frozen?): it is reset as soon as it does";
-	if (left < 0)
-		return -EINTR;
-	if (!left)
+	if (left <= 0)
 		return -ETIMEDOUT;
 	*why = remote->why;
 	return remote->ret < 0 ? remote->ret : 0;
@@ -503,7 +507,7 @@ static struct task_struct *mm_process(struct mm_struct *mm)
  *
  * Context: may sleep, for as long as the task takes to leave the kernel.
  * Return: 0 or a negative error as from coppice_reset(); -EAGAIN if the task is not
- * ready; -ETIMEDOUT or -EINTR if it has not come by yet, and will be reset when it does.
+ * ready; -ETIMEDOUT if it has not come by yet, and will be reset when it does.
  */
 int coppice_reset_remote(struct coppice_group *group, struct mm_struct *mm,
 			 const char **why)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -239,6 +240,26 @@ TEST_F(refused, a_reset_of_a_task_that_ends)
 	sleep(2);
 	EXPECT_EQ(0, kill(self->puppet->pid, SIGKILL));
 	EXPECT_EQ(0, stage_wait(asking));
+	EXPECT_EQ(128 + SIGKILL, puppet_reap(self->puppet));
+}
+
+static void wake(int signal)
+{
+	(void)signal;
+}
+
+/* Netlink answers nothing to EINTR. */
+TEST_F(refused, a_reset_whose_caller_is_interrupted)
+{
+	const struct sigaction action = { .sa_handler = wake };
+
+	START();
+	ASSERT_TRUE(puppet_do(self->puppet, PUPPET_READY));
+	ASSERT_EQ(0, sigaction(SIGALRM, &action, NULL));
+	alarm(1);
+	EXPECT_ERROR(ETIMEDOUT, "task does not run",
+		     backend_kernel.task_reset(stage_task_id(NAME), &self->err));
+	EXPECT_EQ(0, kill(self->puppet->pid, SIGKILL));
 	EXPECT_EQ(128 + SIGKILL, puppet_reap(self->puppet));
 }
 
