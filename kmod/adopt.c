@@ -60,7 +60,7 @@ static void job_release(struct kref *ref)
 	kfree(job);
 }
 
-/* An exec, which has the same lock, gives the process other memory: that program has done nothing. */
+/* Not what the process has become by exec, which takes the same lock. */
 static void kill_users(struct task_struct *process, const struct mm_struct *mm)
 {
 	struct task_struct *thread;

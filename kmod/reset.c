@@ -431,17 +431,16 @@ static void remote_work(struct callback_head *work)
 	struct remote *remote = container_of(work, struct remote, work);
 	struct file *pin = remote->pin;
 
-	remote->ret = -ESRCH;
-	remote->why = "The task has ended";
+	remote->ret = -EINTR;
 	/* The process may have become another program meanwhile, or even another task. */
 	if (current->mm == remote->mm && !(current->flags & PF_EXITING))
 		remote->ret = reset_caller(remote->group, true, &remote->why);
 	if (remote->ret > 0)
 		syscall_set_return_value(current, current_pt_regs(), 0, remote->ret);
-	/* It is the task that was interrupted, for good. */
+	/* It is this task that is interrupted, for good, and not who asked. */
 	if (remote->ret == -EINTR) {
 		remote->ret = -ESRCH;
-		remote->why = "The task is being killed";
+		remote->why = "The task has ended";
 	}
 	complete(&remote->done);
 	kref_put(&remote->ref, remote_free);
