@@ -230,7 +230,8 @@ static json_t *collect(const struct top *top, struct error *err)
  * Showing.
  */
 
-static void draw(const struct top *top, const json_t *rows)
+/* The library's own variables, and what stands for functions with them, are not there before it is loaded: lib/late.h. */
+static void draw(WINDOW *window, const struct top *top, const json_t *rows)
 {
 	const struct column *columns = columns_of(top);
 	autofree char *text = NULL;
@@ -243,18 +244,18 @@ static void draw(const struct top *top, const json_t *rows)
 		return;
 	output_table(file, false, rows, columns);
 	fclose(file);
-	erase();
-	mvprintw(0, 0, "coppice top: %zu %s by %s   < > sort   t groups/tasks/functions   q end",
+	werase(window);
+	mvwprintw(window, 0, 0, "coppice top: %zu %s by %s   < > sort   t groups/tasks/functions   q end",
 		 json_array_size(rows), subjects[top->subject].name,
 		 columns[sort_column(top)].title);
 	rest = text;
-	while ((line = strsep(&rest, "\n")) && y < LINES) {
+	while ((line = strsep(&rest, "\n")) && y < getmaxy(window)) {
 		if (y == 2)
-			attron(A_BOLD);
-		mvaddnstr(y++, 0, line, COLS);
-		attroff(A_BOLD);
+			wattr_on(window, A_BOLD, NULL);
+		mvwaddnstr(window, y++, 0, line, getmaxx(window));
+		wattr_off(window, A_BOLD, NULL);
 	}
-	refresh();
+	wrefresh(window);
 }
 
 /* False to end. */
@@ -279,17 +280,18 @@ static bool press(struct top *top, int key)
 static int live(struct top *top, struct error *err)
 {
 	bool go_on = true;
+	WINDOW *window;
 	json_t *rows;
 
-	initscr();
+	window = initscr();
 	cbreak();
 	noecho();
 	curs_set(0);
-	timeout(top->interval * 1000);
+	wtimeout(window, top->interval * 1000);
 	while (go_on && (rows = collect(top, err))) {
-		draw(top, rows);
+		draw(window, top, rows);
 		json_decref(rows);
-		go_on = press(top, getch());
+		go_on = press(top, wgetch(window));
 	}
 	endwin();
 	return go_on ? -1 : 0;

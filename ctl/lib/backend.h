@@ -106,6 +106,8 @@ struct backend {
 
 	int (*group_add)(const struct group_info *group, struct error *err);
 	int (*group_get)(const char *name, struct group_info *info, struct error *err);
+	/* The same, but for the number of its tasks, which may take long to count. */
+	int (*group_find)(const char *name, struct group_info *info, struct error *err);
 	int (*group_each)(group_fn fn, void *data, struct error *err);
 	int (*group_delete)(const char *name, struct error *err);
 	/* group == NULL: the tasks of all groups. */

@@ -543,6 +543,7 @@ const struct backend backend_kernel = {
 	.image_delete = image_delete,
 	.group_add = group_add,
 	.group_get = group_get,
+	.group_find = group_get,
 	.group_each = group_each,
 	.group_delete = group_delete,
 	.task_each = task_each,

@@ -374,7 +374,7 @@ static int count_tasks(struct group_info *info, struct error *err)
 	return 0;
 }
 
-static int find_group(const char *name, struct group_info *info, struct error *err)
+static int read_group(const char *name, struct group_info *info, struct error *err)
 {
 	autojson json_t *json = state_read(STATE_GROUPS, name, err);
 
@@ -384,11 +384,18 @@ static int find_group(const char *name, struct group_info *info, struct error *e
 	return 0;
 }
 
+static int group_find(const char *name, struct group_info *info, struct error *err)
+{
+	autoclose int lock = state_lock(err);
+
+	return lock < 0 ? -1 : read_group(name, info, err);
+}
+
 static int group_get(const char *name, struct group_info *info, struct error *err)
 {
 	autoclose int lock = state_lock(err);
 
-	if (lock < 0 || find_group(name, info, err))
+	if (lock < 0 || read_group(name, info, err))
 		return -1;
 	return count_tasks(info, err);
 }
@@ -418,7 +425,7 @@ static int group_delete(const char *name, struct error *err)
 	autoclose int lock = state_lock(err);
 	struct group_info info;
 
-	if (lock < 0 || find_group(name, &info, err) || count_tasks(&info, err))
+	if (lock < 0 || read_group(name, &info, err) || count_tasks(&info, err))
 		return -1;
 	if (info.tasks)
 		return error_set(err, EBUSY, "group %s has %u tasks: end them first, with coppice task kill %s",
@@ -435,7 +442,7 @@ static int admit(const char *group, struct error *err)
 
 	if (lock < 0)
 		return -1;
-	if (!find_group(group, &info, err) && (!info.max_tasks || !count_tasks(&info, err))) {
+	if (!read_group(group, &info, err) && (!info.max_tasks || !count_tasks(&info, err))) {
 		if (!info.max_tasks || info.tasks < info.max_tasks)
 			return lock;
 		ret = error_set(err, EAGAIN, "group %s has as many tasks as it may have (%u): wait for one to end or raise the limit",
@@ -512,7 +519,7 @@ static int open_image(const char *group, struct group_info *info, struct record 
 {
 	autoclose int lock = state_lock(err);
 
-	if (lock < 0 || find_group(group, info, err) || find_image(info->image, record, err))
+	if (lock < 0 || read_group(group, info, err) || find_image(info->image, record, err))
 		return -1;
 	return keeper_open(&record->keeper, err);
 }
@@ -578,6 +585,7 @@ const struct backend backend_memfd = {
 	.image_delete = image_delete,
 	.group_add = group_add,
 	.group_get = group_get,
+	.group_find = group_find,
 	.group_each = group_each,
 	.group_delete = group_delete,
 	.task_each = task_each,

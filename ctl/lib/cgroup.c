@@ -127,16 +127,18 @@ int cgroup_lock(struct error *err)
 static const char *controllers(void)
 {
 	static char found[256];
+	static bool known;	/* there may be none */
 	char path[PATH_MAX];
 	struct error ignored;
 	autoclose int fd = -1;
 	ssize_t len;
 
-	if (found[0] || cgroup_mount(path, &ignored))
+	if (known || cgroup_mount(path, &ignored))
 		return found;
 	strncat(path, "/cgroup.controllers", sizeof(path) - strlen(path) - 1);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	len = fd < 0 ? -1 : read(fd, found, sizeof(found) - 1);
+	known = len >= 0;
 	found[len > 0 ? len : 0] = '\0';
 	return found;
 }

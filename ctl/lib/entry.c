@@ -52,12 +52,12 @@ static int find_group(struct entry *entry, const char *group, struct error *err)
 	struct error ignored;
 	int lock, ret;
 
-	if (!entry->backend->group_get(group, &entry->group, err))
+	if (!entry->backend->group_find(group, &entry->group, err))
 		return 0;
 	lock = err->code == ENOENT ? cgroup_lock(&ignored) : -1;
 	if (lock < 0)
 		return -1;
-	ret = entry->backend->group_get(group, &entry->group, err);
+	ret = entry->backend->group_find(group, &entry->group, err);
 	close(lock);
 	return ret;
 }

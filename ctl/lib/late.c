@@ -54,16 +54,21 @@ static void count_first(void)
 	nr_at_start = nr;
 }
 
-static int keep_object(struct dl_phdr_info *object, size_t size, void *data)
+struct advising {
+	size_t nr;		/* objects so far */
+	int advice;
+};
+
+static int advise_object(struct dl_phdr_info *object, size_t size, void *data)
 {
 	const ElfW(Phdr) *header = object->dlpi_phdr;
 	const uintptr_t page = sysconf(_SC_PAGESIZE);
+	struct advising *advising = data;
 	uintptr_t start, end;
-	size_t *nr = data;
 	int i;
 
 	(void)size;
-	if (++*nr <= nr_at_start)
+	if (++advising->nr <= nr_at_start)
 		return 0;
 	for (i = 0; i < object->dlpi_phnum; i++, header++) {
 		if (header->p_type != PT_LOAD)
@@ -71,17 +76,45 @@ static int keep_object(struct dl_phdr_info *object, size_t size, void *data)
 		start = (object->dlpi_addr + header->p_vaddr) & -page;
 		end = object->dlpi_addr + header->p_vaddr + header->p_memsz;
 		/* What it refuses costs time only. */
-		(void)!madvise((void *)start, end - start, MADV_DONTFORK);
+		(void)!madvise((void *)start, end - start, advising->advice);
 	}
 	return 0;
 }
 
-void late_keep_from_children(void)
+static void advise(int advice)
 {
-	size_t nr = 0;
+	struct advising advising = { .advice = advice };
 
 	if (nr_at_start)
-		dl_iterate_phdr(keep_object, &nr);
+		dl_iterate_phdr(advise_object, &advising);
+}
+
+static int note_adds(struct dl_phdr_info *object, size_t size, void *data)
+{
+	unsigned long long *adds = data;
+
+	(void)size;
+	*adds = object->dlpi_adds;
+	return 1;
+}
+
+static unsigned long long kept_at;	/* how many had been loaded then */
+
+void late_keep_from_children(void)
+{
+	unsigned long long adds = 0;
+
+	dl_iterate_phdr(note_adds, &adds);
+	if (adds == kept_at)
+		return;
+	advise(MADV_DONTFORK);
+	kept_at = adds;
+}
+
+void late_give_to_children(void)
+{
+	advise(MADV_DOFORK);
+	kept_at = 0;
 }
 
 /* Threads may be here side by side: they store the same. */

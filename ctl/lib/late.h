@@ -20,10 +20,13 @@ struct late_library {
 void late_load(const struct late_library *library);
 
 /*
- * From here on children that this process forks are without all that was loaded since the first of
- * these was, which saves copying and removing their mappings. They must not call them, nor may fork(2) be
- * used, which calls what libraries have registered for it: see spawn_fork().
+ * Children that this process forks are without all that has been loaded since the first of these was,
+ * which saves copying and removing their mappings. They must not call them, look up no user (which loads
+ * libraries, too), nor may fork(2) be used, which calls what libraries have registered for it: see spawn_fork().
  */
 void late_keep_from_children(void);
+
+/* Until that is called again, children have all. */
+void late_give_to_children(void);
 
 #endif

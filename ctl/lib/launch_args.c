@@ -4,6 +4,7 @@
  * region as the kernel does it on a new program's stack.
  */
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "launch_args.h"
@@ -38,12 +39,13 @@ static size_t strings_copy(char **pointers, char **at, char *const *strings)
 	return n;
 }
 
-/* The launch's is the highest that is left open. */
+/* What a reset leaves open, which only the module can do. The launch's is the highest that is left open. */
 static void fds_fill(struct coppice_task_args *args)
 {
+	bool resets = args->flags & COPPICE_ARGS_MODULE;
 	int fd;
 
-	for (fd = 0; fd < args->fd && args->nr_fds < COPPICE_ARGS_FDS - 1; fd++)
+	for (fd = 0; resets && fd < args->fd && args->nr_fds < COPPICE_ARGS_FDS - 1; fd++)
 		if (fcntl(fd, F_GETFD) >= 0)
 			args->fds[args->nr_fds++] = fd;
 	args->fds[args->nr_fds++] = args->fd;

@@ -16,6 +16,12 @@
 #define MFD_NOEXEC_SEAL	0x0008U
 #endif
 
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE	25
+#endif
+
+#define LARGE	(2UL << 20)	/* what the kernel can make of an image's pages */
+
 #define SEALS	(F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 /* Linux 6.3 and later want to be told that nobody shall execve() it; 6.1 knows no such flag. */
@@ -74,6 +80,24 @@ static int append_all(int fd, const struct image *image, struct memfd_layout *la
 	return ret;
 }
 
+/*
+ * To large pages: of one the kernel maps as many small ones as a fault of a task is to map at a time, at the cost of
+ * one. It takes no more memory, as only whole ones are made of what is there, and where there are none all is as it was.
+ */
+static void collapse(int fd, uint64_t len)
+{
+	char *room, *at;
+
+	len &= -(uint64_t)LARGE;
+	room = mmap(NULL, len + LARGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (room == MAP_FAILED)
+		return;
+	at = (char *)(((uintptr_t)room + LARGE - 1) & -(uintptr_t)LARGE);
+	if (len && mmap(at, len, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == at)
+		(void)!madvise(at, len, MADV_COLLAPSE);
+	munmap(room, len + LARGE);
+}
+
 int memfd_image_create(const char *name, const struct image *image,
 		       struct memfd_layout *layout, struct error *err)
 {
@@ -85,6 +109,7 @@ int memfd_image_create(const char *name, const struct image *image,
 	if (fd < 0)
 		return -1;
 	if (!append_all(fd, image, layout, err)) {
+		collapse(fd, layout->content);
 		if (!fcntl(fd, F_ADD_SEALS, SEALS))
 			return fd;
 		error_set(err, errno, "the image cannot be sealed: %s", strerror(errno));

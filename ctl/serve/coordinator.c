@@ -17,7 +17,6 @@
 #include "invoke.h"
 #include "lib/cleanup.h"
 #include "lib/file.h"
-#include "lib/late.h"
 #include "log.h"
 #include "systemd.h"
 #include "task.h"
@@ -394,8 +393,6 @@ static int open_all(struct coordinator *coordinator, struct ending *ending, stru
 	    open_secure(coordinator, err) ||
 	    watch_signals(ending, err) || queue_open(&coordinator->queue, coordinator, err))
 		return -1;
-	/* Before users are looked up, which may load what children need, too. */
-	late_keep_from_children();
 	watch_lease(coordinator);
 	queue_forget_ended(&coordinator->queue, survivors.ended);
 	if (coordinator->settings.mqtt.broker && mqtt_open(&coordinator->mqtt, coordinator, err))

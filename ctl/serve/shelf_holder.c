@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/late.h"
 #include "lib/spawn.h"
 #include "shelf_holder.h"
 
@@ -193,9 +194,12 @@ static void become_holder(int socket, bool (*expire)(void))
 bool holder_start(int socket, bool (*expire)(void))
 {
 	struct error ignored;
-	pid_t pid = spawn_fork(-1, &ignored);
 	int status;
+	pid_t pid;
 
+	/* To end tasks it reads what functions there are. */
+	late_give_to_children();
+	pid = spawn_fork(-1, &ignored);
 	if (!pid) {
 		pid = spawn_fork(-1, &ignored);
 		if (!pid)

@@ -13,6 +13,7 @@
 #include "lib/cgroup.h"
 #include "lib/cleanup.h"
 #include "lib/entry.h"
+#include "lib/late.h"
 #include "lib/paths.h"
 #include "lib/trust.h"
 #include "log.h"
@@ -30,8 +31,7 @@ struct beginning {
 	bool ordinary;
 	char *argv[5];		/* with the NULL at its end */
 	struct task_program program;
-	char texts[VARIABLES][PATH_MAX + 64];
-	char *own[VARIABLES + TRUST_VARIABLES + 1];
+	char *own[VARIABLES];	/* allocated; NULL: there was no memory for one */
 	size_t nr_own;
 	char **more, **envp;
 	char path[PATH_MAX];
@@ -42,13 +42,13 @@ struct beginning {
 static void __attribute__((format(printf, 2, 3)))
 set_variable(struct beginning *beginning, const char *format, ...)
 {
-	char *text = beginning->texts[beginning->nr_own];
+	char **text = &beginning->own[beginning->nr_own++];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(beginning->texts[0]), format, args);
+	if (vasprintf(text, format, args) < 0)
+		*text = NULL;
 	va_end(args);
-	beginning->own[beginning->nr_own++] = text;
 }
 
 static void set_protocol(struct beginning *beginning)
@@ -111,7 +111,7 @@ static size_t length(char *const *list)
 static int make_environment(struct beginning *beginning, struct error *err)
 {
 	const struct function *function = &beginning->task->pool->function;
-	size_t nr = length(function->environment);
+	size_t nr = length(function->environment), i;
 	char *none[] = { NULL };
 
 	set_own(beginning);
@@ -121,7 +121,11 @@ static int make_environment(struct beginning *beginning, struct error *err)
 	memcpy(beginning->more, function->environment, nr * sizeof(char *));
 	if (trust_has(beginning->entry.group.name))
 		nr += trust_variables(beginning->more, nr, beginning->more + nr);
-	memcpy(beginning->more + nr, beginning->own, beginning->nr_own * sizeof(char *));
+	for (i = 0; i < beginning->nr_own; i++) {
+		if (!beginning->own[i])
+			return error_set(err, ENOMEM, "out of memory");
+		beginning->more[nr + i] = beginning->own[i];
+	}
 	beginning->envp = spawn_environment(none, &beginning->entry.confinement.user, beginning->more);
 	return beginning->envp ? 0 : error_set(err, ENOMEM, "out of memory");
 }
@@ -244,6 +248,7 @@ static int start_in(struct beginning *beginning, int cgroup, struct error *err)
 	autoclose int admitted = -1;
 
 	set_limits(beginning, &start);
+	late_keep_from_children();
 	if (backend->admit) {
 		admitted = backend->admit(beginning->entry.group.name, err);
 		if (admitted < 0)
@@ -285,6 +290,8 @@ static void end(struct beginning *beginning)
 	cleanup_close(&beginning->channel);
 	cleanup_close(&beginning->output);
 	spawn_environment_free(beginning->envp);
+	while (beginning->nr_own)
+		free(beginning->own[--beginning->nr_own]);
 	free(beginning->more);
 	entry_close(&beginning->entry);
 }

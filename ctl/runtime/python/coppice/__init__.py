@@ -31,7 +31,7 @@ def _load():
     try:
         lib = ctypes.PyDLL(None, use_errno=True)
         lib.coppice_checkpoint.restype = ctypes.c_int
-        lib.coppice_task_environ.restype = ctypes.c_size_t
+        lib.coppice_task_strings.restype = ctypes.c_size_t
         return lib
     except AttributeError:
         return None
@@ -185,13 +185,12 @@ def become_child():
     # Locks, thread states, at-fork hooks (random's seed and ssl's among them).
     ctypes.pythonapi.PyOS_AfterFork_Child()
     _refresh_thread()
-    _refresh_environ()
+    _refresh_strings()
     _reseed()
 
 
 def _resume():
     become_child()
-    _refresh_argv()
     for callback in _callbacks:
         callback()
 
@@ -210,25 +209,22 @@ def _libc_environ():
         index += 1
 
 
-def _environ_strings():
-    """A task's are one piece of memory; in a template those of libc."""
-    start = ctypes.c_void_p()
-    size = _lib.coppice_task_environ(ctypes.byref(start))
-    if size:
-        return ctypes.string_at(start, size).split(b"\0")[:-1]
-    return list(_libc_environ())
+def _strings():
+    """Arguments and environment: a task's are one piece of memory, of a template they are what it has."""
+    start, count = ctypes.c_void_p(), ctypes.c_size_t()
+    size = _lib.coppice_task_strings(ctypes.byref(start), ctypes.byref(count))
+    if not size:
+        return [os.fsencode(argument) for argument in sys.argv], list(_libc_environ())
+    strings = ctypes.string_at(start, size).split(b"\0")[:-1]
+    return strings[:count.value], strings[count.value:]
 
 
-def _refresh_environ():
+def _refresh_strings():
+    arguments, environ = _strings()
+    sys.argv[:] = [os.fsdecode(argument) for argument in arguments]
     data = os.environ._data
     data.clear()
-    data.update([string.split(b"=", 1) for string in _environ_strings() if b"=" in string])
-
-
-def _refresh_argv():
-    argv = ctypes.POINTER(ctypes.c_char_p)()
-    count = _lib.coppice_args(ctypes.byref(argv))
-    sys.argv[:] = [os.fsdecode(argv[i]) for i in range(count)]
+    data.update([string.split(b"=", 1) for string in environ if b"=" in string])
 
 
 def _reseed():

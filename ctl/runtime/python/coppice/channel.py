@@ -89,10 +89,19 @@ def answer(descriptor, handler, event, body, context):
     send(descriptor, {"type": kind, "id": event["id"]}, data)
 
 
+def prepare(descriptor):
+    # Programs that the handler starts have no business with it.
+    os.set_inheritable(descriptor, False)
+    # What is printed before a task is killed shall be seen.
+    sys.stdout.reconfigure(line_buffering=True)
+
+
 def rehearse(make_context, times=coppice.REHEARSALS):
     """Go through what each event takes, so that tasks write to none of its pages: see coppice.REHEARSALS."""
+    lines = sys.stdout.line_buffering
     for _ in range(times):
         descriptor = os.memfd_create("rehearsal")
+        prepare(descriptor)
         event = {"id": "rehearsal", "trace": "Root=1", "function": "rehearsal", "deadline_ns": 1 << 60,
                  "arn": "arn:rehearsal", "memory": 128}
         send(descriptor, event, b'{"rehearsal": [1, 2.5, "text"]}')
@@ -101,6 +110,7 @@ def rehearse(make_context, times=coppice.REHEARSALS):
         answer(descriptor, lambda argument, context: argument, event, body, make_context(event))
         send(descriptor, {"type": "next"})
         os.close(descriptor)
+        sys.stdout.reconfigure(line_buffering=lines)
     for name in "_X_AMZN_TRACE_ID", "AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_LOG_GROUP_NAME":
         os.environ.pop(name, None)
 
@@ -108,10 +118,7 @@ def rehearse(make_context, times=coppice.REHEARSALS):
 def serve(handler, reuse, make_context):
     """Until the coordinator has no more. A reset goes on behind the checkpoint, not here."""
     descriptor = int(os.environ.pop("COPPICE_CHANNEL_FD"))
-    # Programs that the handler starts have no business with it.
-    os.set_inheritable(descriptor, False)
-    # What is printed before a task is killed shall be seen.
-    sys.stdout.reconfigure(line_buffering=True)
+    prepare(descriptor)
     if os.environ.pop("COPPICE_SPARE", None):
         # It has the time: what an event writes to is its own then.
         rehearse(make_context, 1)
