@@ -471,6 +471,9 @@ long coppice_reset(struct coppice_group *group, const char **why);
 int coppice_reset_remote(struct coppice_group *group, struct mm_struct *mm,
 			 const char **why);
 
+/* clean.c */
+unsigned long coppice_clean(void);
+
 /* adopt.c */
 
 /**

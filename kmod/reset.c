@@ -34,6 +34,7 @@
 struct reset {
 	struct coppice_task *task;
 	struct file *file;	/* for segments to be mapped anew; made when needed */
+	bool counted;		/* nothing is in the gaps, if all segments are intact */
 	bool afresh;		/* which pages events write is to be learned anew */
 	bool alone;		/* nobody else runs in the memory; under the mmap lock */
 	bool code;		/* the segment can be executed */
@@ -260,9 +261,18 @@ static const struct coppice_vseg *restore_intact(struct reset *reset,
 	return seg;
 }
 
+/* What was counted for a segment that is not intact may be in a gap. */
+static int distrust_count(struct reset *reset)
+{
+	bool counted = reset->counted;
+
+	reset->counted = false;
+	return counted ? clear_gaps(reset->task) : 0;
+}
+
 static int map_anew(struct reset *reset, const struct coppice_vseg *seg)
 {
-	int err = vm_munmap(seg->start, seg->len);
+	int err = vm_munmap(seg->start, seg->len) ?: distrust_count(reset);
 
 	if (err)
 		return err;
@@ -293,31 +303,51 @@ static int restore_segments(struct reset *reset)
 }
 
 /* What the task wrote to its arguments; the kernel's own mappings have no file. */
-static void restore_home(const struct coppice_task *task)
+static void restore_home_vma(struct vm_area_struct *vma)
 {
+	if (vma->vm_file && !(vma->vm_flags & (VM_SHARED | VM_SPECIAL)) && !is_vm_hugetlb_page(vma))
+		coppice_zap(vma, vma->vm_start, vma->vm_end - vma->vm_start);
+}
+
+/* Returns the number of its mappings. */
+static unsigned int restore_range(struct mm_struct *mm, const struct coppice_range *home)
+{
+	unsigned long addr = home->start, end = addr + home->len;
 	struct vm_area_struct *vma;
-	unsigned long addr, end;
-	unsigned int i;
+	unsigned int nr = 0;
+
+	for (; (vma = find_vma(mm, addr)) && vma->vm_start < end; addr = vma->vm_end) {
+		restore_home_vma(vma);
+		/* One that has grown, by another beside it, is not counted as of the range. */
+		nr += vma->vm_start >= home->start && vma->vm_end <= end;
+	}
+	return nr;
+}
+
+/*
+ * Also finds out if nothing else is mapped than what stays, without going through it: a segment
+ * that is intact is one mapping, and so are none left for the gaps.
+ */
+static void restore_home(struct reset *reset)
+{
+	const struct coppice_task *task = reset->task;
+	unsigned int i, nr = task->group->image->nr_segs;
 
 	mmap_write_lock(task->mm);
-	for (i = 0; i < task->nr_home; i++) {
-		addr = task->home[i].start;
-		end = addr + task->home[i].len;
-		for (; (vma = find_vma(task->mm, addr)) && vma->vm_start < end; addr = vma->vm_end)
-			if (vma->vm_file && !(vma->vm_flags & (VM_SHARED | VM_SPECIAL)) &&
-			    !is_vm_hugetlb_page(vma))
-				coppice_zap(vma, vma->vm_start, vma->vm_end - vma->vm_start);
-	}
+	for (i = 0; i < task->nr_home; i++)
+		nr += restore_range(task->mm, &task->home[i]);
+	reset->counted = task->mm->map_count == nr;
 	mmap_write_unlock(task->mm);
 }
 
 static int restore_memory(struct reset *reset)
 {
-	int err = clear_gaps(reset->task);
+	int err = 0;
 
 	/* First: a zap puts pages that were just copied on the lists, see overwrite(). */
-	if (!err)
-		restore_home(reset->task);
+	restore_home(reset);
+	if (!reset->counted)
+		err = clear_gaps(reset->task);
 	err = err ?: restore_segments(reset);
 	if (reset->file)
 		coppice_map_file_done(reset->file);
@@ -338,6 +368,7 @@ static void restart_thread(const struct coppice_task *task)
 	coppice_rseq_forget();
 	ELF_PLAT_INIT(regs, 0);
 	coppice_start_thread(regs, image->entry, image->stack);
+	coppice_set_second_result(regs, coppice_clean());
 }
 
 static long reset_task(struct coppice_task *task, const char **why)

@@ -23,14 +23,33 @@ struct walk {
 /* What walk_table() returns so that the kernel's walk ends. */
 #define TABLE_DONE	1
 
-/*
- * The store's pages are nobody's anonymous memory, a copy is. Most are the one that the image has
- * there, which is known without looking at the page.
- */
-static bool is_private(pte_t pte, const struct page *image_page)
+/* The store's pages are nobody's anonymous memory and never writable, a copy is. */
+static bool is_private(pte_t pte)
 {
-	return !pte_present(pte) ||
-	       (pte_page(pte) != image_page && PageAnon(pte_page(pte)));
+	return !pte_present(pte) || pte_write(pte) || PageAnon(pte_page(pte));
+}
+
+/* So many entries are looked at together: most are of pages that nobody has touched. */
+#define TOGETHER	8
+
+static bool none_of(const pte_t *ptep)
+{
+	pteval_t any = 0;
+	int i;
+
+#pragma GCC unroll 8
+	for (i = 0; i < TOGETHER; i++)
+		any |= coppice_pte_bits(ptep + i);
+	return !any;
+}
+
+/* The entry behind @i of @nr that may be in use, or @nr. */
+static unsigned long next_entry(const pte_t *ptep, unsigned long i, unsigned long nr)
+{
+	if (++i % TOGETHER == 0)
+		while (i + TOGETHER <= nr && none_of(ptep + i))
+			i += TOGETHER;
+	return i;
 }
 
 /*
@@ -47,10 +66,13 @@ static int walk_table(pte_t *ptep, unsigned long addr, void *data)
 	bool known = pgoff < walk->image->nr_pages && nr <= walk->image->nr_pages - pgoff;
 	struct page *const *frames = known ? walk->image->frames + pgoff : NULL;
 
-	for (i = 0; i < nr; i++) {
+	for (i = 0; i < nr; i = next_entry(ptep, i, nr)) {
 		pte_t pte = ptep_get(ptep + i);
 
-		if (pte_none(pte) || !is_private(pte, known ? frames[i] : NULL))
+		if (pte_none(pte))
+			continue;
+		/* Most are the image's, which is known without looking at the page. */
+		if ((known && coppice_pte_maps(pte, frames[i])) || !is_private(pte))
 			continue;
 		walk->err = walk->fn(pte, addr + (i << PAGE_SHIFT), pgoff + i, walk->data);
 		if (walk->err)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "arch.h"
@@ -152,11 +153,33 @@ build_child(const struct build *build, char **environment, int record, pid_t par
 	report_fail(&err);
 }
 
+/*
+ * CPython has integers up to 256, and makes an object of any other. A template with such a number is an object short,
+ * and what is allocated behind it lies elsewhere than in other templates. The kernel itself gives numbers
+ * below 300 only once, so it is soon past them.
+ */
+#define LARGEST_SMALL	256
+
+static void pass_small_numbers(void)
+{
+	pid_t pid = getpid();
+
+	while (pid > 0 && pid <= LARGEST_SMALL) {
+		pid = fork();
+		if (!pid)
+			_exit(0);
+		if (pid > 0)
+			waitpid(pid, NULL, 0);
+	}
+}
+
 static int start(const struct build *build, int cgroup, char **environment, int record,
 		 const struct report *report, pid_t *pid, struct error *err)
 {
 	pid_t parent = getpid();
 
+	if (build->python_path)
+		pass_small_numbers();
 	if (report_attach(report, err))
 		return -1;
 	*pid = spawn_fork(cgroup, err);

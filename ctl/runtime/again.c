@@ -9,6 +9,8 @@
 #include <sys/time.h>
 #include <time.h>
 
+#include <linux/coppice_dev.h>
+
 #include "state.h"
 #include "syscall.h"
 
@@ -40,13 +42,19 @@ static int first_timer(void)
 	return id;
 }
 
-static void delete_timers(void)
+static void disarm(void)
 {
 	const struct itimerval none = {};
-	int which, id;
+	int which;
 
 	for (which = ITIMER_REAL; which <= ITIMER_PROF; which++)
 		raw_call(SYS_setitimer, which, &none, NULL);
+}
+
+static void delete_timers(void)
+{
+	int id;
+
 	while ((id = first_timer()) >= 0)
 		if (raw_call(SYS_timer_delete, id))
 			break;
@@ -72,11 +80,14 @@ static void restore_args(const struct coppice_task_args *args)
 	arch_copy_words((uint64_t *)to, (const uint64_t *)from, args->region / sizeof(uint64_t));
 }
 
-void coppice_begin_again(const struct coppice_task_args *args)
+void coppice_begin_again(const struct coppice_task_args *args, unsigned long clean)
 {
 	restore_args(args);
 	close_opened(args);
-	delete_timers();
+	disarm();
+	if (!(clean & COPPICE_CLEAN_TIMERS))
+		delete_timers();
 	drop_signals();
-	raw_call(SYS_munlockall);
+	if (!(clean & COPPICE_CLEAN_LOCKS))
+		raw_call(SYS_munlockall);
 }

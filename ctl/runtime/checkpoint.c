@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "coppice.h"
+#include "placement.h"
 #include "state.h"
 #include "syscall.h"
 
@@ -67,6 +68,7 @@ static void template_init(void)
 	unsetenv(COPPICE_ENV_TEMPLATE);
 	unsetenv(COPPICE_ENV_CHECKPOINT);
 	unsetenv("LD_PRELOAD");
+	coppice_placement_begin_early();
 }
 
 static void record_send(const struct coppice_record *record)

@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -58,12 +59,24 @@ int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)
 	return hook_add(&hook) ?: next(prepare, parent, child, dso);
 }
 
+/* dladdr() says it too, and goes through all symbols of the library for it. */
+static bool is_loaded(void *address)
+{
+#ifdef DLFO_STRUCT_HAS_EH_DBASE
+	struct dl_find_object object;
+
+	return !_dl_find_object(address, &object);
+#else
+	Dl_info info;
+
+	return dladdr(address, &info);
+#endif
+}
+
 /* A library that was unloaded took its handlers along. */
 static void call(void (*function)(void))
 {
-	Dl_info info;
-
-	if (function && dladdr((void *)function, &info))
+	if (function && is_loaded((void *)function))
 		function();
 }
 

@@ -19,6 +19,8 @@ bool identities_open(struct identities *set);
 void identities_close(struct identities *set);
 /* One more is left out where there are IDENTITIES_MOST, as is 0. Safe in a signal's handler. */
 void identities_add(struct identities *set, uint64_t id);
+/* Those that a file lists, as placement.py writes it. False: it does not, and which it has are in @set. */
+bool identities_read(struct identities *set, int fd);
 bool identities_has(const struct identities *set, uint64_t id);
 /* At most @most of them; returns how many there are. */
 size_t identities_list(const struct identities *set, uint64_t *ids, size_t most);

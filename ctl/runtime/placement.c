@@ -8,9 +8,12 @@
  */
 #include <dlfcn.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
+#include "abi.h"
 #include "blocks.h"
 #include "identities.h"
 #include "placement.h"
@@ -41,7 +44,8 @@ static struct {
 
 static struct allocator original[DOMAINS_END];
 static struct identities wanted;
-static uint64_t place, number;	/* of the last allocation, since the place was named */
+static uint64_t place;
+static uint32_t counts[BLOCK_MAX + 1];	/* of allocations by size, since the place was named */
 static bool recording, placing, keeping;
 
 /* The finaliser of MurmurHash3 (Austin Appleby), which is public domain. */
@@ -52,10 +56,13 @@ static uint64_t mix(uint64_t value)
 	return value ^ value >> 33;
 }
 
-/* Of the next allocation. An identity has room for a size beside it. */
+/*
+ * Of the next allocation, or 0 if it is of no interest. What is counted by size goes on as it did
+ * where a run has some objects more or less than another. An identity has room for a size beside it.
+ */
 static uint64_t next_identity(size_t size)
 {
-	return mix(place ^ mix(++number << 16 ^ size)) >> 8;
+	return size > BLOCK_MAX ? 0 : mix(place ^ mix((uint64_t)++counts[size] << 16 ^ size)) >> 8;
 }
 
 static bool in_region(const void *block)
@@ -271,33 +278,56 @@ static void shrink_region(void)
 	region.size = used;
 }
 
-EXPORTED int coppice_placement_record(void)
+static bool record(void)
 {
-	if (!blocks_open() || !replace_allocators())
-		return -1;
-	recording = true;
-	return 0;
+	recording = blocks_open() && replace_allocators();
+	return recording;
 }
 
-EXPORTED int coppice_placement_use(const uint64_t *ids, size_t nr)
+static bool use(void)
 {
-	size_t i;
+	placing = open_region() && replace_allocators();
+	return placing;
+}
 
+static enum coppice_placement begin(int fd)
+{
+	struct stat stat;
+
+	if (fstat(fd, &stat))
+		return COPPICE_PLACEMENT_INVALID;
+	if (!stat.st_size)
+		return record() ? COPPICE_PLACEMENT_LEARNS : COPPICE_PLACEMENT_IMPOSSIBLE;
 	if (!identities_open(&wanted))
-		return -1;
-	for (i = 0; i < nr; i++)
-		identities_add(&wanted, ids[i]);
-	if (!open_region() || !replace_allocators())
-		return -1;
-	placing = true;
-	return 0;
+		return COPPICE_PLACEMENT_IMPOSSIBLE;
+	if (!identities_read(&wanted, fd))
+		return COPPICE_PLACEMENT_INVALID;
+	return use() ? COPPICE_PLACEMENT_PLACES : COPPICE_PLACEMENT_IMPOSSIBLE;
+}
+
+EXPORTED int coppice_placement_begin(int fd)
+{
+	static enum coppice_placement begun;
+
+	if (!begun)
+		begun = begin(fd);
+	return begun;
+}
+
+void coppice_placement_begin_early(void)
+{
+	const char *fd = getenv(COPPICE_ENV_PLACEMENT);
+
+	/* An interpreter that is told to have other allocators takes them later. */
+	if (fd && !getenv("PYTHONMALLOC") && !getenv("PYTHONDEVMODE"))
+		coppice_placement_begin(atoi(fd));
 }
 
 EXPORTED void coppice_placement_at(const char *name)
 {
 	for (place = 0; *name; name++)
 		place = mix(place * 31 + (unsigned char)*name);
-	number = 0;
+	memset(counts, 0, sizeof(counts));
 }
 
 EXPORTED void coppice_placement_end(void)

@@ -5,8 +5,8 @@
  * An event of a function in CPython writes to few objects, mostly to count references, which lie
  * among many that it only reads. So a first run of the template finds out which ones these are, and another
  * has them allocated side by side. An allocation is told by where in the program's course it comes:
- * its identity is made of the place that the bootstrap has named last (a module that is loaded, say), of how many came
- * since, and of the size. It is a hint: a run that goes otherwise places other objects there, which is no harm.
+ * its identity is made of the place that the bootstrap has named last (a module that is loaded, say), of the size, and of how
+ * many of that came since. It is a hint: a run that goes otherwise places other objects there, which is no harm.
  */
 #ifndef COPPICE_RUNTIME_PLACEMENT_H
 #define COPPICE_RUNTIME_PLACEMENT_H
@@ -14,11 +14,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Give every allocation from here on an identity, and note it. Return: 0, or -1 if that can't be. */
-int coppice_placement_record(void);
+enum coppice_placement {
+	COPPICE_PLACEMENT_LEARNS = 1,
+	COPPICE_PLACEMENT_PLACES,
+	COPPICE_PLACEMENT_INVALID,	/* the file is none that was learned */
+	COPPICE_PLACEMENT_IMPOSSIBLE,	/* there is no memory, or no interpreter with allocators to replace */
+};
 
-/* Have the allocations with these identities placed together. Return: 0, or -1 if that can't be. */
-int coppice_placement_use(const uint64_t *ids, size_t nr);
+/*
+ * Have the allocations with the identities in a file placed together, or, if it is empty, every allocation from here
+ * on noted with its identity. Return: one of the above, the first call's to all later ones.
+ */
+int coppice_placement_begin(int fd);
+
+/* The same before the interpreter begins, which has made some thousand objects when the bootstrap does. */
+void coppice_placement_begin_early(void);
 
 /* The program gets to a place that has this name in each run. */
 void coppice_placement_at(const char *place);

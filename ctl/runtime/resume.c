@@ -8,8 +8,11 @@
  */
 #include <errno.h>
 #include <linux/prctl.h>
+#include <stdbool.h>
 #include <sys/rseq.h>
 #include <unistd.h>
+
+#include <linux/coppice_dev.h>
 
 #include "special.h"
 #include "state.h"
@@ -64,31 +67,39 @@ static void restore_thread(const struct coppice_state *state)
 		      "restartable sequences could not be registered: the image is of another C library's convention, rebuild it");
 }
 
-static void restore_signals(const struct coppice_state *state)
+static bool is_default(const struct kernel_sigaction *action)
+{
+	return action->handler == (uint64_t)SIG_DFL && !action->flags && !action->mask;
+}
+
+static void restore_signals(const struct coppice_state *state, bool all_default)
 {
 	int sig;
 
 	for (sig = 1; sig <= COPPICE_NSIG; sig++)
-		if (sig != SIGKILL && sig != SIGSTOP)
+		if (sig != SIGKILL && sig != SIGSTOP &&
+		    !(all_default && is_default(&state->actions[sig - 1])))
 			raw_call(SYS_rt_sigaction, sig, &state->actions[sig - 1], NULL,
 				 sizeof(uint64_t));
 	raw_call(SYS_sigaltstack, &state->altstack, NULL);
 }
 
 /* Called by switch.S on the template's stack; the mask stays blocked until the hooks ran. */
-int coppice_resume(const struct coppice_task_args *args)
+int coppice_resume(const struct coppice_task_args *args, unsigned long clean)
 {
 	const struct coppice_state *state = &coppice_state;
+	bool again;
 
 	arch_set_thread_pointer(state->thread_pointer);
 	check(args->magic == COPPICE_ARGS_MAGIC && args->size == sizeof(*args),
 	      "the controller is of another version than the image: rebuild the image");
-	if (args->flags & COPPICE_ARGS_RESET)
-		coppice_begin_again(args);
+	again = args->flags & COPPICE_ARGS_RESET;
+	if (again)
+		coppice_begin_again(args, clean);
 	restore_vdso(args, &state->record);
 	restore_mm(args);
 	restore_thread(state);
-	restore_signals(state);
+	restore_signals(state, again && clean & COPPICE_CLEAN_ACTIONS);
 	check(!coppice_devices_open(state),
 	      "a device that the template had open can't be opened: have /dev/null, zero, full, random and urandom where the task is");
 	raw_call(SYS_prctl, PR_SET_NAME, state->record.comm);

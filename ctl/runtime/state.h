@@ -61,10 +61,13 @@ int coppice_refuse(struct coppice_state *state, int code, const char *format, ..
  */
 int coppice_switch(int (*wait)(uint64_t stack, uint64_t entry));
 
-/* resume.c: first C code of a task; libc is usable when it returns. */
-int coppice_resume(const struct coppice_task_args *args);
+/*
+ * resume.c: first C code of a task; libc is usable when it returns. After a reset @clean is what
+ * the module says of it (COPPICE_CLEAN_*), else anything.
+ */
+int coppice_resume(const struct coppice_task_args *args, unsigned long clean);
 /* again.c: for a task that was reset. */
-void coppice_begin_again(const struct coppice_task_args *args);
+void coppice_begin_again(const struct coppice_task_args *args, unsigned long clean);
 /* devices.c: in the template, and in each task; -1: one can't be opened. */
 void coppice_devices_collect(struct coppice_state *state);
 int coppice_devices_open(const struct coppice_state *state);
@@ -85,8 +88,11 @@ int coppice_memfd_reshare(int image, uint64_t *compared, uint64_t *given_back);
 /* environ.c: before the template changes its environment; in a task. */
 void coppice_environ_note(void);
 void coppice_environ_replace(char **env);
-/* The strings that the task began with, one behind the other, @args arguments first; returns their length, 0 outside a task. */
-size_t coppice_task_strings(const char **strings, size_t *args);
+/*
+ * The strings that the task began with, one behind the other: so many arguments, then the
+ * environment. Returns their length, 0 outside a task.
+ */
+size_t coppice_task_strings(const char **strings, size_t *arguments);
 
 /* random.c: in a template with a layout. */
 void coppice_random_seed(const char *text);

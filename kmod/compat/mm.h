@@ -53,6 +53,29 @@ static inline void coppice_zap(struct vm_area_struct *vma, unsigned long addr,
 #define coppice_apply	apply_to_page_range
 #endif
 
+/*
+ * What is asked of each entry of a page table, without what pte_val() and pte_page() do for
+ * guests of Xen and against speculation: both compare only.
+ */
+#ifdef CONFIG_X86
+#define coppice_pte_bits(ptep)	READ_ONCE((ptep)->pte)
+#else
+#define coppice_pte_bits(ptep)	pte_val(ptep_get((pte_t *)(ptep)))
+#endif
+
+/* Does an entry map a page, and not for writing? False: it may all the same. */
+static inline bool coppice_pte_maps(pte_t pte, const struct page *page)
+{
+#ifdef CONFIG_X86
+	const pteval_t mask = PTE_PFN_MASK | _PAGE_PRESENT | _PAGE_RW;
+	const pteval_t mapped = (pteval_t)page_to_pfn(page) << PAGE_SHIFT | _PAGE_PRESENT;
+
+	return !((pte.pte ^ mapped) & mask);
+#else
+	return pte_present(pte) && pte_page(pte) == page;
+#endif
+}
+
 /* Has an anonymous mapping a name, which prctl() gives it? */
 static inline bool coppice_vma_named(const struct vm_area_struct *vma)
 {

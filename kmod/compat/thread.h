@@ -4,6 +4,7 @@
 #define _COPPICE_COMPAT_THREAD_H
 
 #include <linux/ptrace.h>
+#include <linux/sched/signal.h>
 #include <linux/string.h>
 #include <asm/processor.h>
 
@@ -25,6 +26,28 @@ static inline void coppice_start_thread(struct pt_regs *regs, unsigned long entr
 	regs->pstate = PSR_MODE_EL0t | speculation;
 #else
 	start_thread(regs, entry, stack);
+#endif
+}
+
+/* The register behind that of a system call's result, as functions return what is longer. */
+static inline void coppice_set_second_result(struct pt_regs *regs, unsigned long value)
+{
+#ifdef CONFIG_ARM64
+	regs->regs[1] = value;
+#else
+	regs->dx = value;
+#endif
+}
+
+/* Has the calling process made any by timer_create(2)? */
+static inline bool coppice_has_timers(void)
+{
+#ifndef CONFIG_POSIX_TIMERS
+	return false;
+#elif defined(COPPICE_HAVE_TIMERS_HLIST)
+	return !hlist_empty(&current->signal->posix_timers);
+#else
+	return !list_empty(&current->signal->posix_timers);
 #endif
 }
 

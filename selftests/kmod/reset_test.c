@@ -183,6 +183,36 @@ static void rearrange(void)
 	madvise(stage_data + 10 * STAGE_PAGE, STAGE_PAGE, MADV_DONTFORK);
 }
 
+/* With nothing like it beside it, so that it is a segment of its own. */
+static unsigned char *lonely;
+
+/* In the template. */
+static void prepare(void)
+{
+	const struct sigaction action = { .sa_handler = handler, .sa_flags = SA_NODEFER };
+
+	signal(SIGTTOU, SIG_IGN);
+	sigaction(SIGTTIN, &action, NULL);
+	lonely = mmap(NULL, 3 * STAGE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (lonely == MAP_FAILED)
+		exit(94);
+	lonely += STAGE_PAGE;
+	mprotect(lonely, STAGE_PAGE, PROT_READ | PROT_WRITE);
+	*lonely = 'l';
+}
+
+static bool actions_restored(void)
+{
+	struct sigaction action;
+
+	if (sigaction(SIGUSR1, NULL, &action) || action.sa_handler != SIG_DFL)
+		return false;
+	if (sigaction(SIGTTOU, NULL, &action) || action.sa_handler != SIG_IGN)
+		return false;
+	return !sigaction(SIGTTIN, NULL, &action) && action.sa_handler == handler &&
+	       action.sa_flags & SA_NODEFER;
+}
+
 static void leave_much_behind(void)
 {
 	struct sigaction action = { .sa_handler = handler };
@@ -193,6 +223,8 @@ static void leave_much_behind(void)
 
 	sigaction(SIGUSR1, &action, NULL);
 	sigaction(SIGUSR2, &action, NULL);
+	signal(SIGTTOU, SIG_DFL);
+	signal(SIGTTIN, SIG_IGN);
 	sigaltstack(&stack, NULL);
 	setitimer(ITIMER_REAL, &interval, NULL);
 	timer_create(CLOCK_MONOTONIC, NULL, &timer);
@@ -208,13 +240,12 @@ static void leave_much_behind(void)
 static bool kernel_state_clean(void)
 {
 	struct itimerval interval;
-	struct sigaction action;
 	sigset_t pending, mask;
 	char timers[8];
 	stack_t stack;
 	int fd, left;
 
-	if (sigaction(SIGUSR1, NULL, &action) || action.sa_handler != SIG_DFL)
+	if (!actions_restored())
 		return false;
 	if (sigpending(&pending) || sigismember(&pending, SIGUSR1) || sigismember(&pending, SIGRTMIN))
 		return false;
@@ -302,6 +333,118 @@ static int play_secret(int argc, char **argv)
 	leave_much_behind();
 	coppice_reset();
 	return 3;
+}
+
+static unsigned int mappings(void)
+{
+	static char text[1 << 16];
+	int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+	unsigned int lines = 0;
+	ssize_t len, i;
+
+	while ((len = read(fd, text, sizeof(text))) > 0)
+		for (i = 0; i < len; i++)
+			lines += text[i] == '\n';
+	close(fd);
+	return lines;
+}
+
+/* One mapping more, and a segment less: as many as before. */
+static int play_exchanged(int argc, char **argv)
+{
+	unsigned int before = mappings();
+	unsigned char *made;
+
+	if (round_of(argv[2]) > 1)
+		return find_secret() ? 4 : *lonely == 'l' ? 0 : 5;
+	munmap(lonely, STAGE_PAGE);
+	made = mmap(NULL, 2 * STAGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	hide(made);
+	mprotect(made, 2 * STAGE_PAGE, PROT_READ);
+	if (mappings() != before)
+		return 2;
+	coppice_reset();
+	return 3;
+}
+
+/* Memory that has become one mapping with the arguments, which stay. */
+static int play_grown(int argc, char **argv)
+{
+	unsigned int before = mappings();
+	unsigned long start, end;
+	unsigned char *made;
+
+	if (round_of(argv[2]) > 1)
+		return find_secret() ? 4 : 0;
+	if (!find_mapping((unsigned long)argv[2], &start, &end))
+		return 2;
+	made = mmap((void *)(start - BYTES), BYTES, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	if (made == MAP_FAILED || mappings() != before)
+		return 3;
+	hide(made);
+	coppice_reset();
+	return 5;
+}
+
+static long locked_kib(void)
+{
+	char text[4096] = "";
+	int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	const char *line;
+
+	if (read(fd, text, sizeof(text) - 1) < 0)
+		_exit(93);
+	close(fd);
+	line = strstr(text, "\nVmLck:");
+	return line ? atol(line + 7) : -1;
+}
+
+static bool locked_when_mapped(void)
+{
+	long before = locked_kib();
+
+	mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	return locked_kib() > before;
+}
+
+/* All memory and what will be mapped; what will be mapped alone; a part of what a reset keeps. */
+static int play_locked(int argc, char **argv)
+{
+	int count = round_of(argv[2]);
+
+	if (locked_kib() || locked_when_mapped())
+		return 2;
+	if (count > 3)
+		return 0;
+	if (count < 3 && mlockall(count == 1 ? MCL_CURRENT | MCL_FUTURE : MCL_FUTURE))
+		return 3;
+	if (count == 3 && mlock(argv[2], 1))
+		return 4;
+	if (count == 2 ? !locked_when_mapped() : !locked_kib())
+		return 5;
+	coppice_reset();
+	return 6;
+}
+
+/* A page here and there, and nothing mapped between them: what is read would be mapped with what lies around it. */
+#define SPARSE 9
+
+static int play_sparse(int argc, char **argv)
+{
+	bool first = round_of(argv[2]) == 1;
+	size_t i;
+
+	for (i = 0; i < STAGE_PAGES; i += SPARSE) {
+		if (!first && is_secret(stage_mapping + i * STAGE_PAGE))
+			return 2;
+		if (first)
+			hide(stage_mapping + i * STAGE_PAGE);
+	}
+	if (!first)
+		return stage_intact() ? 0 : 3;
+	coppice_reset();
+	return 4;
 }
 
 static void *wait_for_ever(void *data)
@@ -503,6 +646,10 @@ static int play_stopped(int argc, char **argv)
 
 const struct role roles[] = {
 	{ "secret", play_secret },
+	{ "sparse", play_sparse },
+	{ "exchanged", play_exchanged },
+	{ "grown", play_grown },
+	{ "locked", play_locked },
 	{ "threads", play_threads },
 	{ "forked", play_forked },
 	{ "parent", play_parent },
@@ -544,6 +691,10 @@ FIXTURE_TEARDOWN(reset)
 	TEST_F_TIMEOUT(reset, name, 300) { EXPECT_EQ(0, stage_play("stage", role, self->counter)); }
 
 PLAY(nothing_is_left, "secret")
+PLAY(single_pages_go, "sparse")
+PLAY(what_is_mapped_for_a_segment_goes, "exchanged")
+PLAY(what_has_grown_shrinks, "grown")
+PLAY(nothing_stays_locked, "locked")
 PLAY(threads_are_refused, "threads")
 PLAY(forks_are_refused, "forked")
 PLAY(children_keep_what_they_have, "parent")
@@ -643,6 +794,7 @@ TEST_F(reset, no_such_task)
 
 int main(int argc, char **argv)
 {
+	stage_prepare = prepare;
 	stage_main(argc, argv);
 	return test_harness_run(argc, argv);
 }

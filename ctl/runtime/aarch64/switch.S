@@ -7,7 +7,7 @@
  * The ABI's callee-saved registers and control words go on the stack, which is
  * part of the image. The template calls wait(), which only returns if the process
  * can't be a template. A task starts at the entry label with the same stack pointer
- * and, in x0, the address of its arguments.
+ * and, in x0, the address of its arguments; x1 is the second argument of coppice_resume().
  */
 	.text
 	.globl	coppice_switch
@@ -49,6 +49,7 @@ coppice_switch:
 	.irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
 	movi	v\n\().16b, #0
 	.endr
+	mov	x20, x1
 	ldp	x1, x2, [sp, #160]
 	msr	fpcr, x1
 	msr	fpsr, x2
@@ -67,6 +68,7 @@ coppice_switch:
 	mov	x8, #167
 	svc	#0
 	mov	x0, x19
+	mov	x1, x20
 	bl	coppice_resume
 
 .Lreturn:

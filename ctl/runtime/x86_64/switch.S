@@ -7,7 +7,7 @@
  * The ABI's callee-saved registers and control words go on the stack, which is
  * part of the image. The template calls wait(), which only returns if the process
  * can't be a template. A task starts at the entry label with the same stack pointer
- * and, in rax, the address of its arguments.
+ * and, in rax, the address of its arguments; rdx is the second argument of coppice_resume().
  */
 	.text
 	.globl	coppice_switch
@@ -36,6 +36,7 @@ coppice_switch:
 .Lentry:
 	/* What was computed before a reset must not be found in registers after it. */
 	movq	%rax, %r12
+	movq	%rdx, %r13
 	fninit
 	.irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
 	pxor	%xmm\n, %xmm\n
@@ -52,6 +53,7 @@ coppice_switch:
 	ldmxcsr	(%rsp)
 	fldcw	4(%rsp)
 	movq	%r12, %rdi
+	movq	%r13, %rsi
 	callq	coppice_resume
 
 .Lreturn:

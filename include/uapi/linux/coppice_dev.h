@@ -196,6 +196,11 @@ struct coppice_enter {
 	__u64 reset_cookie;
 };
 
+/* What a reset has found or made clean. */
+#define COPPICE_CLEAN_ACTIONS	(1U << 0)	/* all signals have their default actions */
+#define COPPICE_CLEAN_LOCKS	(1U << 1)	/* no memory is locked, nor what will be mapped */
+#define COPPICE_CLEAN_TIMERS	(1U << 2)	/* there are no timers of timer_create(2) */
+
 /**
  * struct coppice_reset - make the calling task what it was when it entered
  * @reason: where a refusal is explained
@@ -203,7 +208,8 @@ struct coppice_enter {
  * Memory that it changed is the image's again, mappings that it made are gone, all
  * its signals are blocked, and it goes on at the image's entry point with the
  * reset cookie in the register of a system call's result; what else is the
- * kernel's (descriptors, signal actions, timers) is for the code there. Only pages
+ * kernel's (descriptors, signal actions, timers) is for the code there, which finds COPPICE_CLEAN_*
+ * in the second register of a result (rdx, x1). Only pages
  * that changed are touched. Refusals leave the caller as it was: it has several
  * threads (EBUSY), is no task of the group (ESRCH), was forked or entered without
  * saying what a reset keeps (EINVAL). A failure later kills the caller.

@@ -24,6 +24,10 @@ REHEARSALS = 20
 _callbacks = []
 _task = False
 _deferred = False
+# On the way from a template to a task, and not to a child.
+_becoming = False
+# Of the template.
+_pid = 0
 
 
 def _load():
@@ -42,18 +46,38 @@ _lib = _load()
 # The kernel makes random numbers at a hundred instructions for each four bytes.
 SEED_BYTES = 32
 
+# Their hooks put right what other threads held when a process was forked.
+OF_THREADS = "threading", "logging"
 
-def _register_seeds(register):
+
+def _seeded_shortly(hook):
     """
-    os.register_at_fork() that has random's generators seeded with 32 bytes: 2,496, which they would take,
-    are a good part of what a task does to begin with.
+    random's generators seeded with 32 bytes: 2,496, which they would take, are a good part of what a task
+    does to begin with.
+    """
+    generator = getattr(hook, "__self__", None)
+    if type(generator).__module__ != "random" or hook.__name__ != "seed":
+        return hook
+    return lambda: generator.seed(int.from_bytes(os.urandom(SEED_BYTES), "little"))
+
+
+def _in_children_only(hook):
+    def called_by_fork():
+        if not _becoming:
+            hook()
+    return called_by_fork
+
+
+def _register_adapted(register):
+    """
+    os.register_at_fork() for what tasks do as well. A template has one thread, and a task has the same one: no lock
+    is held by another that is gone.
     """
     def register_at_fork(**hooks):
-        hook = hooks.get("after_in_child")
-        generator = getattr(hook, "__self__", None)
-        if type(generator).__module__ == "random" and hook.__name__ == "seed":
-            hooks["after_in_child"] = lambda: generator.seed(int.from_bytes(os.urandom(SEED_BYTES), "little"))
-        register(**hooks)
+        # All hooks of a call or none: one takes the lock that another makes anew.
+        of_threads = any(getattr(hook, "__module__", None) in OF_THREADS for hook in hooks.values())
+        adapted = _in_children_only if of_threads else _seeded_shortly
+        register(**{when: adapted(hook) for when, hook in hooks.items()})
     return register_at_fork
 
 
@@ -63,7 +87,7 @@ def is_template():
 
 
 if is_template():
-    os.register_at_fork = _register_seeds(os.register_at_fork)
+    os.register_at_fork = _register_adapted(os.register_at_fork)
 
 
 def is_task():
@@ -151,7 +175,7 @@ def become_still():
     """A template's last steps before its checkpoint: what tasks would do and leave, it has done."""
     from . import instructions
     for _ in range(REHEARSALS):
-        ctypes.pythonapi.PyOS_BeforeFork()
+        prepare()
         become_child()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -162,16 +186,17 @@ def become_still():
 
 def checkpoint():
     """End a template here; return True in each of its tasks, False elsewhere."""
-    global _task
+    global _task, _becoming
     if not is_template():
         return False
     become_still()
     # Not before the interpreter's own part of resuming is done.
     _lib.coppice_defer_ready()
-    ctypes.pythonapi.PyOS_BeforeFork()
+    prepare()
     result = _lib.coppice_checkpoint()
     if result < 0:
         ctypes.pythonapi.PyOS_AfterFork_Parent()
+        _becoming = False
         _fail("this process can't be a template")
     _task = True
     _resume()
@@ -180,10 +205,19 @@ def checkpoint():
     return True
 
 
+def prepare():
+    """What os.fork() does first, before become_child()."""
+    global _becoming, _pid
+    _becoming, _pid = True, os.getpid()
+    ctypes.pythonapi.PyOS_BeforeFork()
+
+
 def become_child():
     """What os.fork() does in a child of what has prepared for it, and what it leaves to do."""
-    # Locks, thread states, at-fork hooks (random's seed and ssl's among them).
+    global _becoming
+    # Locks, thread states, at-fork hooks (random's seed among them).
     ctypes.pythonapi.PyOS_AfterFork_Child()
+    _becoming = False
     _refresh_thread()
     _refresh_strings()
     _reseed()
@@ -210,27 +244,34 @@ def _libc_environ():
 
 
 def _strings():
-    """Arguments and environment: a task's are one piece of memory, of a template they are what it has."""
-    start, count = ctypes.c_void_p(), ctypes.c_size_t()
-    size = _lib.coppice_task_strings(ctypes.byref(start), ctypes.byref(count))
+    """(arguments, environment): a task's are one piece of memory; in a template those of libc."""
+    start, arguments = ctypes.c_void_p(), ctypes.c_size_t()
+    size = _lib.coppice_task_strings(ctypes.byref(start), ctypes.byref(arguments))
     if not size:
-        return [os.fsencode(argument) for argument in sys.argv], list(_libc_environ())
-    strings = ctypes.string_at(start, size).split(b"\0")[:-1]
-    return strings[:count.value], strings[count.value:]
+        return [], list(_libc_environ())
+    strings = ctypes.string_at(start, size).split(b"\0")
+    number = arguments.value
+    return strings[:number], strings[number:-1]
 
 
 def _refresh_strings():
-    arguments, environ = _strings()
-    sys.argv[:] = [os.fsdecode(argument) for argument in arguments]
+    arguments, environment = _strings()
+    if _task:
+        sys.argv[:] = map(os.fsdecode, arguments)
     data = os.environ._data
     data.clear()
-    data.update([string.split(b"=", 1) for string in environ if b"=" in string])
+    for string in environment:
+        # Not "in", which asks bytes for a number first, and makes an exception of each answer.
+        name, equals, value = string.partition(b"=")
+        if equals:
+            data[name] = value
 
 
 def _reseed():
     """Generators that no at-fork hook knows (random has one), if they are loaded at all."""
     modules = sys.modules
-    if "ssl" in modules:
+    # OpenSSL's seed themselves anew, when they are used, in a process of another number than the template's.
+    if "ssl" in modules and os.getpid() == _pid:
         modules["ssl"].RAND_add(os.urandom(32), 32.0)
     if "tempfile" in modules:
         modules["tempfile"]._name_sequence = None

@@ -6,15 +6,17 @@ is empty, this template loads and warms the function only to learn: it has one m
 its writes watched, notes which allocations they went to, and ends.
 """
 
-import array
 import ctypes
 import os
 import sys
 from importlib import machinery
 
-HEADER = b"coppice-placement 1\n"
+# As identities.c reads it.
+HEADER = b"coppice-placement 2\n"
 # As many as identities.h has room for.
 MOST = 1 << 18
+# As placement.h has them.
+LEARNS, PLACES, INVALID, IMPOSSIBLE = 1, 2, 3, 4
 
 _lib = ctypes.PyDLL(None, use_errno=True)
 _learning = None
@@ -52,39 +54,19 @@ def _read(descriptor):
     return data
 
 
-def _parse(data):
-    lines = data[len(HEADER):].split()
-    try:
-        if not data.startswith(HEADER) or len(lines) > MOST:
-            raise ValueError
-        return array.array("Q", (int(line, 16) for line in lines))
-    except (ValueError, OverflowError):
-        _refuse("the placement is not one that was learned: remove its file, and it is learned again")
-
-
-def _use(data):
-    identities = _parse(data)
-    address, number = identities.buffer_info()
-    if _lib.coppice_placement_use(ctypes.c_void_p(address), ctypes.c_size_t(number)):
-        _refuse("this interpreter's allocators cannot be placed: leave the placement out")
-
-
-def _record(descriptor):
-    global _learning
-    _learning = descriptor
-    if _lib.coppice_placement_record():
-        _refuse("this interpreter's allocators cannot be watched: leave the placement out")
-
-
 def begin():
-    """Before anything else is loaded."""
+    """Before anything else is loaded. Allocations have been counted since the interpreter began."""
+    global _learning
     descriptor = int(os.environ.pop("COPPICE_PLACEMENT_FD"))
-    data = _read(descriptor)
-    if data:
-        os.close(descriptor)
-        _use(data)
+    begun = _lib.coppice_placement_begin(descriptor)
+    if begun == INVALID:
+        _refuse("the placement is not one that was learned: remove its file, and it is learned again")
+    if begun == IMPOSSIBLE:
+        _refuse("this interpreter's allocators cannot be placed: leave the placement out")
+    if begun == LEARNS:
+        _learning = descriptor
     else:
-        _record(descriptor)
+        os.close(descriptor)
     _name_modules()
     at("begin")
 
