@@ -11,7 +11,6 @@
  * These are hints: a task that lies about them costs its own group's starts
  * time or memory, nothing else.
  */
-#include <linux/bitmap.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
@@ -47,15 +46,14 @@ static unsigned long *written_now(const struct coppice_group *group)
 static void learn_written(struct coppice_group *group)
 {
 	struct coppice_hints *hints = &group->hints;
-	unsigned long pages = group->image->nr_pages;
+	unsigned long words = BITS_TO_LONGS(group->image->nr_pages), i;
 	unsigned long *now = written_now(group);
 
 	if (!now)
 		return;
-	if (hints->learned)
-		bitmap_and(hints->written, hints->written, now, pages);
-	else
-		bitmap_copy(hints->written, now, pages);
+	/* Others search it meanwhile: each word is the old one or the new one. */
+	for (i = 0; i < words; i++)
+		WRITE_ONCE(hints->written[i], hints->learned ? hints->written[i] & now[i] : now[i]);
 	WRITE_ONCE(hints->learned, hints->learned + 1);
 	kvfree(now);
 }

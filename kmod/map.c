@@ -350,14 +350,24 @@ static unsigned long page_address_in(const struct vm_area_struct *vma, unsigned 
 	return vma->vm_start + ((pgoff - vma->vm_pgoff) << PAGE_SHIFT);
 }
 
+static unsigned long next_hint(const unsigned long *bits, unsigned long end, unsigned long from)
+{
+	/*
+	 * As they stand, while faults note others: to miss a bit that is set meanwhile, or to see
+	 * one that is forgotten, costs a fault or a page, so nothing hangs on what is read.
+	 */
+	return data_race(find_next_bit(bits, end, from));
+}
+
 /* Where a run from @from on ends: to map a few pages more costs less than to begin another. */
 static unsigned long run_end(const unsigned long *bits, unsigned long from, unsigned long limit)
 {
 	unsigned long stop, next = from;
 
 	do {
-		stop = find_next_zero_bit(bits, limit, next);
-		next = find_next_bit(bits, limit, stop);
+		/* As in next_hint(). */
+		stop = data_race(find_next_zero_bit(bits, limit, next));
+		next = next_hint(bits, limit, stop);
 	} while (next < limit && next - stop <= BRIDGE_PAGES);
 	return stop;
 }
@@ -369,11 +379,11 @@ static void map_touched(struct coppice_task *task, struct vm_area_struct *vma,
 	const unsigned long *touched = task->group->hints.touched;
 	unsigned long stop, left;
 
-	for (; (from = find_next_bit(touched, end, from)) < end; from = stop) {
+	for (; (from = next_hint(touched, end, from)) < end; from = stop) {
 		stop = from + 1;
 		if (written && test_bit(from, written))
 			continue;
-		stop = run_end(touched, from, written ? find_next_bit(written, end, from) : end);
+		stop = run_end(touched, from, written ? next_hint(written, end, from) : end);
 		left = stop - from;
 		/* A page that can't be mapped ahead is a fault later, no error. */
 		vm_insert_pages(vma, page_address_in(vma, from),
@@ -388,7 +398,7 @@ static void copy_written(struct coppice_task *task, struct vm_area_struct *vma,
 {
 	const unsigned long *written = task->group->hints.written;
 
-	for (; (from = find_next_bit(written, end, from)) < end; from++) {
+	for (; (from = next_hint(written, end, from)) < end; from++) {
 		if (handle_mm_fault(vma, page_address_in(vma, from), FAULT_FLAG_WRITE, NULL) &
 		    VM_FAULT_ERROR)
 			return;
@@ -406,7 +416,7 @@ static void map_huge(struct coppice_task *task, struct vm_area_struct *vma,
 
 	for (; from < end; from = next, addr += PMD_SIZE) {
 		next = from + COPPICE_HUGE_PAGES;
-		if (find_next_bit(touched, next, from) < next &&
+		if (next_hint(touched, next, from) < next &&
 		    !(handle_mm_fault(vma, addr, 0, NULL) & VM_FAULT_ERROR))
 			coppice_count(&task->mapped, COPPICE_HUGE_PAGES);
 	}
@@ -422,7 +432,7 @@ static void prepare_segment(struct coppice_task *task, const struct coppice_vseg
 	struct vm_area_struct *vma;
 
 	/* What was written was touched. */
-	if (find_next_bit(hints->touched, end, from) >= end)
+	if (next_hint(hints->touched, end, from) >= end)
 		return;
 	vma = find_vma(task->mm, seg->start);
 	if (!vma || !is_segment(task, vma, seg->start, seg->len, seg->map_pgoff))

@@ -65,15 +65,21 @@ static struct group_counts group_count(struct coppice_group *group)
 	return counts;
 }
 
+static unsigned int count_hints(const unsigned long *bits, unsigned long pages)
+{
+	/* For who looks on: bits that are set or forgotten meanwhile may be counted or not. */
+	return data_race(bitmap_weight(bits, pages));
+}
+
 static int put_group_hints(struct sk_buff *skb, const struct coppice_group *group)
 {
 	unsigned long pages = group->image->nr_pages;
 
 	return nla_put_u64_64bit(skb, COPPICE_A_GROUP_TOUCHED,
-				 bitmap_weight(group->hints.touched, pages),
+				 count_hints(group->hints.touched, pages),
 				 COPPICE_A_GROUP_PAD) ||
 	       nla_put_u64_64bit(skb, COPPICE_A_GROUP_WRITTEN,
-				 bitmap_weight(group->hints.written, pages),
+				 count_hints(group->hints.written, pages),
 				 COPPICE_A_GROUP_PAD);
 }
 
