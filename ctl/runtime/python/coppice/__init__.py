@@ -86,7 +86,15 @@ def is_template():
     return bool(_lib) and _lib.coppice_is_template()
 
 
+def _reseed_openssl():
+    """Its generators seed themselves anew, when they are used, in a process of another number than the template's."""
+    if "ssl" in sys.modules and os.getpid() == _pid:
+        sys.modules["ssl"].RAND_add(os.urandom(32), 32.0)
+
+
 if is_template():
+    # A child of a task may have that number, too.
+    os.register_at_fork(after_in_child=_in_children_only(_reseed_openssl))
     os.register_at_fork = _register_adapted(os.register_at_fork)
 
 
@@ -270,9 +278,7 @@ def _refresh_strings():
 def _reseed():
     """Generators that no at-fork hook knows (random has one), if they are loaded at all."""
     modules = sys.modules
-    # OpenSSL's seed themselves anew, when they are used, in a process of another number than the template's.
-    if "ssl" in modules and os.getpid() == _pid:
-        modules["ssl"].RAND_add(os.urandom(32), 32.0)
+    _reseed_openssl()
     if "tempfile" in modules:
         modules["tempfile"]._name_sequence = None
     if "uuid" in modules:
