@@ -113,19 +113,38 @@ static __attribute__((noinline)) void hide_on_stack(void)
 	hide((void *)(deep + 99000));
 }
 
-/* What the kernel shows of this process's memory layout. */
-static unsigned long layout_sum(void)
+/* Goes through what the kernel shows of this process's mappings. */
+static unsigned long fold_maps(unsigned long value, unsigned long (*take)(unsigned long value, char c))
 {
 	static char text[1 << 16];
 	int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-	unsigned long sum = 5381;
 	ssize_t len, i;
 
 	while ((len = read(fd, text, sizeof(text))) > 0)
 		for (i = 0; i < len; i++)
-			sum = sum * 33 + text[i];
+			value = take(value, text[i]);
 	close(fd);
-	return sum * 33 + (unsigned long)sbrk(0);
+	return value;
+}
+
+static unsigned long add_to_sum(unsigned long sum, char c)
+{
+	return sum * 33 + c;
+}
+
+static unsigned long count_line(unsigned long lines, char c)
+{
+	return lines + (c == '\n');
+}
+
+static unsigned long layout_sum(void)
+{
+	return add_to_sum(fold_maps(5381, add_to_sum), 0) + (unsigned long)sbrk(0);
+}
+
+static unsigned long mappings(void)
+{
+	return fold_maps(0, count_line);
 }
 
 static void handler(int sig)
@@ -335,24 +354,10 @@ static int play_secret(int argc, char **argv)
 	return 3;
 }
 
-static unsigned int mappings(void)
-{
-	static char text[1 << 16];
-	int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-	unsigned int lines = 0;
-	ssize_t len, i;
-
-	while ((len = read(fd, text, sizeof(text))) > 0)
-		for (i = 0; i < len; i++)
-			lines += text[i] == '\n';
-	close(fd);
-	return lines;
-}
-
 /* One mapping more, and a segment less: as many as before. */
 static int play_exchanged(int argc, char **argv)
 {
-	unsigned int before = mappings();
+	unsigned long before = mappings();
 	unsigned char *made;
 
 	if (round_of(argv[2]) > 1)
@@ -370,7 +375,7 @@ static int play_exchanged(int argc, char **argv)
 /* Memory that has become one mapping with the arguments, which stay. */
 static int play_grown(int argc, char **argv)
 {
-	unsigned int before = mappings();
+	unsigned long before = mappings();
 	unsigned long start, end;
 	unsigned char *made;
 
