@@ -12,6 +12,8 @@
 #define DEBUG "/sys/kernel/debug/"
 /* Far more than there are of. */
 #define WORKERS_MAX 64
+#define WANTED_MAX 8
+#define LAPS 5
 
 static bool set(const char *path, const char *value)
 {
@@ -61,18 +63,33 @@ unsigned int fault_disarm(int fd)
 
 /* One behind the other: they are few. */
 static char heard[4096];
+static const char *wanted[WANTED_MAX];
+
+void fault_want(const char *words)
+{
+	int i = 0;
+
+	while (wanted[i])
+		i++;
+	wanted[i] = words;
+}
 
 void fault_hear(const char *sentence)
 {
 	size_t len = strlen(heard);
 
-	if (!fault_heard(sentence))
+	if (!strstr(heard, sentence))
 		snprintf(heard + len, sizeof(heard) - len, "%s\n", sentence);
 }
 
-bool fault_heard(const char *words)
+const char *fault_missed(void)
 {
-	return strstr(heard, words);
+	int i;
+
+	for (i = 0; i < WANTED_MAX && wanted[i]; i++)
+		if (!strstr(heard, wanted[i]))
+			return wanted[i];
+	return NULL;
 }
 
 static int fds[WORKERS_MAX], nr_fds;
@@ -104,8 +121,11 @@ static void open_workers(void)
 
 bool walk_next(struct walk *walk)
 {
-	if (walk->nth && !walk->hit)
-		return false;
+	if (walk->nth && !walk->hit) {
+		if (!fault_missed() || ++walk->laps == LAPS)
+			return false;
+		walk->nth = 0;
+	}
 	walk->nth += walk->nth && walk->step ? walk->step : 1;
 	walk->hit = false;
 	return true;

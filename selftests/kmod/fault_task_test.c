@@ -219,9 +219,10 @@ static void teach(struct __test_metadata *_metadata, fixture *self)
 
 TEST_F_TIMEOUT(fault, enters, SLOW)
 {
+	fault_want("memory for the task");
+	fault_want("memory for the mapping");
 	walk_enters(_metadata, self);
-	EXPECT_HEARD("memory for the task");
-	EXPECT_HEARD("memory for the mapping");
+	EXPECT_HEARD();
 	/* With pages that are mapped and copied ahead. */
 	teach(_metadata, self);
 	walk_enters(_metadata, self);
@@ -303,6 +304,7 @@ TEST_F_TIMEOUT(fault, reshares, SLOW)
 {
 	struct walk walk = {};
 
+	fault_want("memory for the comparison");
 	while (walk_next(&walk)) {
 		start(_metadata, self);
 		EXPECT_TRUE(puppet_do(self->puppet, PUPPET_TOUCH));
@@ -316,13 +318,14 @@ TEST_F_TIMEOUT(fault, reshares, SLOW)
 		expect_sound(_metadata, self);
 	}
 	EXPECT_LT(1, walk.nth);
-	EXPECT_HEARD("memory for the comparison");
+	EXPECT_HEARD();
 }
 
 TEST_F_TIMEOUT(fault, resets, SLOW)
 {
 	struct walk walk = {};
 
+	fault_want("memory for the reset");
 	while (walk_next(&walk)) {
 		start(_metadata, self);
 		EXPECT_TRUE(puppet_do(self->puppet, PUPPET_READY));
@@ -340,7 +343,7 @@ TEST_F_TIMEOUT(fault, resets, SLOW)
 		expect_sound(_metadata, self);
 	}
 	TH_LOG("%u allocations", walk.nth - 1);
-	EXPECT_HEARD("memory for the reset");
+	EXPECT_HEARD();
 }
 
 /*
@@ -376,6 +379,7 @@ static void walk_resets(struct __test_metadata *_metadata, fixture *self, bool i
 	uint64_t before, id;
 	int ret;
 
+	fault_want("memory for the reset");
 	while (walk_next(&walk)) {
 		start(_metadata, self);
 		before = resets(self);
@@ -392,7 +396,7 @@ static void walk_resets(struct __test_metadata *_metadata, fixture *self, bool i
 		expect_reset(_metadata, self, id, resets(self) != before, inside);
 	}
 	TH_LOG("%u allocations", walk.nth - 1);
-	EXPECT_HEARD("memory for the reset");
+	EXPECT_HEARD();
 }
 
 TEST_F_TIMEOUT(fault, resets_by_others, SLOW)
@@ -454,8 +458,9 @@ TEST_F_TIMEOUT(fault, questions, SLOW)
 	EXPECT_TRUE(puppet_do(self->puppet, PUPPET_READY));
 	walk_question(_metadata, self, list_tasks);
 	walk_question(_metadata, self, ask_memory);
+	fault_want("memory for the comparison");
 	walk_question(_metadata, self, reshare);
-	EXPECT_HEARD("memory for the comparison");
+	EXPECT_HEARD();
 	expect_sound(_metadata, self);
 }
 
