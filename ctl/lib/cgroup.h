@@ -51,6 +51,13 @@ int __must_check cgroup_pids(const char *cgroup, pid_t **pids, size_t *nr, struc
 /* Signal all of them. */
 int __must_check cgroup_signal(const char *cgroup, int sig, struct error *err);
 
+/*
+ * Kill all of them at once, where the kernel can, so that nobody forks away from it. Only for a
+ * cgroup that is removed then: some kernels also kill whoever is later forked into it by
+ * CLONE_INTO_CGROUP, as they compare its count of kills with that of the parent's cgroup.
+ */
+int __must_check cgroup_kill(const char *cgroup, struct error *err);
+
 /* Remove it if no process is in it; none there is no error. */
 int __must_check cgroup_remove(const char *cgroup, struct error *err);
 

@@ -95,11 +95,6 @@ int cgroup_pids(const char *cgroup, pid_t **pids, size_t *nr, struct error *err)
 	return 0;
 }
 
-/*
- * All at once, so that nobody forks away from it. Only for a cgroup that is removed then:
- * some kernels also kill whoever is later forked into it by CLONE_INTO_CGROUP, as they compare
- * its count of kills with that of the parent's cgroup.
- */
 static bool kill_tree(const char *cgroup)
 {
 	char path[PATH_MAX], file[PATH_MAX];
@@ -152,6 +147,11 @@ int cgroup_signal(const char *cgroup, int sig, struct error *err)
 	return ret;
 }
 
+int cgroup_kill(const char *cgroup, struct error *err)
+{
+	return kill_tree(cgroup) ? 0 : cgroup_signal(cgroup, SIGKILL, err);
+}
+
 /* Deepest first. Returns 0, or -1 with errno. */
 static int remove_tree(const char *path)
 {
@@ -186,7 +186,7 @@ int cgroup_destroy(const char *cgroup, struct error *err)
 	int waited;
 
 	for (waited = 0; waited < DESTROY_MS; waited += 2) {
-		if (!kill_tree(cgroup) && cgroup_signal(cgroup, SIGKILL, err))
+		if (cgroup_kill(cgroup, err))
 			return -1;
 		if (!cgroup_remove(cgroup, err) || err->code != EBUSY)
 			break;

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A task's cgroup, below its group's: its limits, and what takes all of its processes down. */
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/cgroup.h"
 #include "lib/cleanup.h"
@@ -37,19 +34,11 @@ int task_cgroup_open(const struct task *task, struct error *err)
 	return cgroup_open(task->cgroup, err);
 }
 
-/* One write: nobody can fork away from it. */
 void task_cgroup_kill(const struct task *task)
 {
-	char path[PATH_MAX], file[PATH_MAX];
-	struct error err;
-	autoclose int fd = -1;
+	struct error ignored;
 
-	if (cgroup_path(task->cgroup, path, &err))
-		return;
-	snprintf(file, sizeof(file), "%.4000s/cgroup.kill", path);
-	fd = open(file, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, "1", 1) != 1)
-		(void)!cgroup_signal(task->cgroup, SIGKILL, &err);
+	(void)!cgroup_kill(task->cgroup, &ignored);
 }
 
 bool task_cgroup_remove(const struct task *task)
