@@ -28,6 +28,8 @@ const struct role roles[] = { {} };
 #define HUGE	(2UL << 20)
 #define RW	(PROT_READ | PROT_WRITE)
 #define RX	(PROT_READ | PROT_EXEC)
+/* Seconds: with all checks on, and each allocation failing once. */
+#define SLOW	600
 
 static char sentence[256];
 static char content[HUGE] __attribute__((aligned(4096)));
@@ -173,7 +175,7 @@ static void walk_step(struct __test_metadata *_metadata, fixture *self, int nr)
 	EXPECT_LT(1, walk.nth);
 }
 
-TEST_F(fault, beginning_a_load)
+TEST_F_TIMEOUT(fault, beginning_a_load, SLOW)
 {
 	fault_want("memory for the image:");
 	fault_want("memory for the descriptor");
@@ -181,7 +183,7 @@ TEST_F(fault, beginning_a_load)
 	EXPECT_HEARD();
 }
 
-TEST_F(fault, segments)
+TEST_F_TIMEOUT(fault, segments, SLOW)
 {
 	fault_want("memory for the page store");
 	fault_want("memory for the image:");
@@ -189,7 +191,7 @@ TEST_F(fault, segments)
 	EXPECT_HEARD();
 }
 
-TEST_F(fault, seals)
+TEST_F_TIMEOUT(fault, seals, SLOW)
 {
 	fault_want("memory for the image's notes");
 	fault_want("memory for the image's table");
@@ -201,7 +203,7 @@ TEST_F(fault, seals)
  * Small pages do as well, so that it is not refused. There is an allocation for each page,
  * and a few before.
  */
-TEST_F(fault, huge_pages)
+TEST_F_TIMEOUT(fault, huge_pages, SLOW)
 {
 	struct walk walk = { .pid = gettid() };
 	int err;
@@ -275,7 +277,7 @@ static int delete_image(struct error *err)
 	return backend_kernel.image_delete(NAME, err);
 }
 
-TEST_F(fault, adding_a_group)
+TEST_F_TIMEOUT(fault, adding_a_group, SLOW)
 {
 	struct walk walk = { .pid = gettid() };
 	int ret;
@@ -326,7 +328,7 @@ static void make_group(struct __test_metadata *_metadata, fixture *self)
 	ASSERT_EQ(0, add_group(&self->err)) { TH_LOG("%s", self->err.text); }
 }
 
-TEST_F(fault, deleting)
+TEST_F_TIMEOUT(fault, deleting, SLOW)
 {
 	load(_metadata, self);
 	walk_delete(_metadata, self, make_group, there_is_group, delete_group);
@@ -383,7 +385,7 @@ static int list_groups(struct error *err)
 	return backend_kernel.group_each(find_group, &found, err) ?: !found;
 }
 
-TEST_F(fault, questions)
+TEST_F_TIMEOUT(fault, questions, SLOW)
 {
 	int (*const questions[])(struct error *err) = {
 		ask_status, ask_image, ask_group, list_images, list_groups,
@@ -430,7 +432,7 @@ static int open_group(fixture *self)
 	return open_by_name(self, COPPICE_IOC_GROUP_OPEN);
 }
 
-TEST_F(fault, descriptors)
+TEST_F_TIMEOUT(fault, descriptors, SLOW)
 {
 	int (*const opens[])(fixture *self) = { open_image, open_group };
 	int i, err;
