@@ -153,15 +153,12 @@ json_t *pull_bundle(const struct pull *pull, const char *path, struct error *err
 {
 	struct copying copying = { .pull = pull, .path = path };
 	char digest[DEPLOYMENT_DIGEST_SIZE];
-	json_t *told = NULL;
 
 	if (split(&copying, err) ||
 	    program_find("skopeo", "skopeo", copying.skopeo, sizeof(copying.skopeo), err))
 		return NULL;
-	if (!copy(&copying, find_tag(pull->reference), "pulled", err) &&
-	    !find_digest(path, digest, err) && !copy_signatures(&copying, digest, err))
-		told = check(&copying, digest, err);
-	if (!told)
-		oci_remove(path);
-	return told;
+	if (copy(&copying, find_tag(pull->reference), "pulled", err) ||
+	    find_digest(path, digest, err) || copy_signatures(&copying, digest, err))
+		return NULL;
+	return check(&copying, digest, err);
 }

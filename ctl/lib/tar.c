@@ -65,7 +65,7 @@ char *tar_make(const char *what, tar_fill_fn fill, void *data, size_t *len,
 		ret = write_all(archive, entry, fill, data, &buffer);
 	if (ret != ARCHIVE_OK && archive && entry)
 		error_set(err, archive_errno(archive), "%s cannot be archived: %s", what,
-			  archive_error_string(archive));
+			  archive_error_string(archive) ?: "out of memory");
 	archive_entry_free(entry);
 	archive_write_free(archive);
 	*len = buffer.len;
@@ -87,7 +87,7 @@ struct archive *tar_open(const char *what, const void *data, size_t len, struct 
 	    archive_read_open_memory(archive, data, len) == ARCHIVE_OK)
 		return archive;
 	error_set(err, EBADMSG, "the archive of %s cannot be read: %s", what,
-		  archive_error_string(archive));
+		  archive_error_string(archive) ?: "out of memory");
 	archive_read_free(archive);
 	return NULL;
 }
