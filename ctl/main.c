@@ -13,6 +13,7 @@
 #include "cmd/cmd.h"
 #include "cmd/parse.h"
 #include "lib/cleanup.h"
+#include "lib/json_memory.h"
 #include "lib/json_text.h"
 
 struct invocation {
@@ -29,6 +30,8 @@ static void print_error_json(const struct error *err)
 	autojson json_t *object = NULL;
 	autofree char *text = NULL;
 
+	/* That is what it may tell. */
+	(void)json_memory_was_short();
 	object = json_pack("{s:{s:s, s:i, s:i, s:s?}}", "error", "text", err->text,
 			   "status", err->status, "code", err->code,
 			   "errno", err->code ? strerrorname_np(err->code) : NULL);

@@ -22,12 +22,15 @@ static void __attribute__((constructor)) take_over(void)
 	json_set_alloc_funcs(allocate, free);
 }
 
-void json_memory_begin(void)
-{
-	was_short = false;
-}
-
 bool json_memory_was_short(void)
 {
-	return was_short;
+	bool answer = was_short;
+
+	was_short = false;
+	return answer;
+}
+
+void json_memory_note_short(void)
+{
+	was_short = true;
 }

@@ -8,10 +8,8 @@
 
 char *json_text(const json_t *value, size_t flags)
 {
-	char *text;
+	char *text = json_dumps(value, flags);
 
-	json_memory_begin();
-	text = json_dumps(value, flags);
 	if (!json_memory_was_short())
 		return text;
 	free(text);

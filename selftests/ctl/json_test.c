@@ -91,6 +91,30 @@ TEST_F(json, what_is_written_is_whole)
 	EXPECT_LT(0, refused);
 }
 
+/* By who does not ask whether each member came to be. */
+TEST_F(json, what_is_built_is_whole_or_not_written)
+{
+	unsigned int i, total, refused = 0;
+	json_t *value;
+	char *text;
+
+	let_fail(0);
+	json_decref(make_value());
+	total = count;
+	for (i = 1; i <= total; i++) {
+		let_fail(i);
+		value = make_value();
+		/* Reading meanwhile makes nothing good. */
+		json_decref(json_read_text("[]", 2, 0, NULL));
+		text = json_text(value, variant->flags);
+		EXPECT_TRUE(!text || !strcmp(text, self->text)) { TH_LOG("allocation %u: %s", i, text); }
+		refused += !text;
+		free(text);
+		json_decref(value);
+	}
+	EXPECT_LT(0, refused);
+}
+
 TEST_F(json, what_is_read_is_whole)
 {
 	unsigned int i, total, refused = 0;
