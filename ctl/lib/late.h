@@ -20,6 +20,12 @@ struct late_library {
 void late_load(const struct late_library *library);
 
 /*
+ * Load those now that groups and their overrides take: where something has been changed before, and could not be
+ * taken back by hand.
+ */
+void late_need_groups(void);
+
+/*
  * Children that this process forks are without all that has been loaded since the first of these was,
  * which saves copying and removing their mappings. They must not call them, look up no user (which loads
  * libraries, too), nor may fork(2) be used, which calls what libraries have registered for it: see spawn_fork().
