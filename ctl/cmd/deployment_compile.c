@@ -10,11 +10,11 @@
 #include "lib/cleanup.h"
 #include "lib/compile.h"
 #include "lib/json_read.h"
+#include "lib/late.h"
 #include "lib/oci.h"
 #include "lib/oci_work.h"
 #include "lib/proof.h"
 #include "lib/signature.h"
-#include "lib/tar.h"
 
 enum { OPTION_OUTPUT = 'o', OPTION_STATE = 256, OPTION_KEY };
 
@@ -200,7 +200,7 @@ static json_t *compile_to(const struct arguments *arguments, const struct spec *
 	if (!deployment)
 		return NULL;
 	/* If it cannot be had, nothing is left. */
-	tar_need();
+	late_need_bundles();
 	snprintf(prefix, sizeof(prefix), "%.3900s.new", arguments->output);
 	work = oci_work_begin(prefix, made, err);
 	if (work < 0)

@@ -8,6 +8,7 @@
 #include "deployment_request.h"
 #include "lib/cleanup.h"
 #include "lib/deployment_store.h"
+#include "lib/late.h"
 #include "lib/oci.h"
 #include "lib/oci_work.h"
 #include "lib/pull.h"
@@ -87,9 +88,12 @@ static json_t *pull(struct context *ctx, struct pulling *pulling, const char *ma
 static json_t *pull_and_put(struct context *ctx, struct pulling *pulling, struct error *err)
 {
 	char made[PATH_MAX];
-	autoclose int work = choose_place(pulling, made, err);
-	json_t *told = work < 0 ? NULL : pull(ctx, pulling, made, err);
+	autoclose int work = -1;
+	json_t *told;
 
+	late_need_bundles();
+	work = choose_place(pulling, made, err);
+	told = work < 0 ? NULL : pull(ctx, pulling, made, err);
 	if (told && pulling->output) {
 		if (!deployment_put(made, pulling->output, err))
 			return told;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Libraries that are loaded when something first calls them; the code that calls is made by ctl/late. */
+#include <archive.h>
 #include <bpf/libbpf.h>
 #include <dlfcn.h>
 #include <gnutls/gnutls.h>
@@ -121,6 +122,12 @@ void late_give_to_children(void)
 }
 
 /* By what each of them has that does nothing. */
+void late_need_bundles(void)
+{
+	(void)archive_version_number();
+	(void)!gnutls_global_init();
+}
+
 void late_need_groups(void)
 {
 	struct genlmsghdr header = {};

@@ -20,9 +20,10 @@ struct late_library {
 void late_load(const struct late_library *library);
 
 /*
- * Load those now that groups and their overrides take: where something has been changed before, and could not be
- * taken back by hand.
+ * Load those now that bundles take, or groups and their overrides: before what would stay half done, should one be
+ * missing or memory be short for it.
  */
+void late_need_bundles(void);
 void late_need_groups(void);
 
 /*

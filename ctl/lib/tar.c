@@ -33,11 +33,6 @@ static la_ssize_t append(struct archive *archive, void *data, const void *bytes,
 	return len;
 }
 
-void tar_need(void)
-{
-	(void)archive_version_number();
-}
-
 static int write_all(struct archive *archive, struct archive_entry *entry, tar_fill_fn fill,
 		     void *data, struct buffer *buffer)
 {
