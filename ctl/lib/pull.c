@@ -93,8 +93,9 @@ static int copy(const struct copying *copying, const char *tag, const char *as, 
 	if (!program_run(argv, output, sizeof(output), err))
 		return 0;
 	find_message(output, message);
-	return error_set(err, EIO, "%s%s cannot be pulled: %s", copying->repository, tag,
-			 *message ? message : "skopeo does not say why");
+	if (!*message)
+		return error_prefix(err, "%s%s cannot be pulled", copying->repository, tag);
+	return error_set(err, EIO, "%s%s cannot be pulled: %s", copying->repository, tag, message);
 }
 
 /*
