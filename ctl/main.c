@@ -13,6 +13,8 @@
 #include "cmd/cmd.h"
 #include "cmd/parse.h"
 #include "lib/cleanup.h"
+#include "lib/json_memory.h"
+#include "lib/json_text.h"
 
 struct invocation {
 	struct context ctx;
@@ -22,15 +24,20 @@ struct invocation {
 	int argc;
 };
 
+/* All of it, or none: an object that ends in the middle is no error that a program could read. */
 static void print_error_json(const struct error *err)
 {
 	autojson json_t *object = NULL;
+	autofree char *text = NULL;
 
+	/* That is what it may tell. */
+	(void)json_memory_was_short();
 	object = json_pack("{s:{s:s, s:i, s:i, s:s?}}", "error", "text", err->text,
 			   "status", err->status, "code", err->code,
 			   "errno", err->code ? strerrorname_np(err->code) : NULL);
-	if (object && !json_dumpf(object, stderr, JSON_COMPACT))
-		fputc('\n', stderr);
+	text = object ? json_text(object, JSON_COMPACT) : NULL;
+	if (text)
+		fprintf(stderr, "%s\n", text);
 	else
 		fprintf(stderr, "coppice: %s\n", err->text);
 }

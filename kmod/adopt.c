@@ -20,8 +20,10 @@
 
 #include "coppice.h"
 
+/* So many times longer takes a kernel that looks after each access. */
+#define SLOWNESS	(IS_ENABLED(CONFIG_KCSAN) || IS_ENABLED(CONFIG_KASAN) ? 10 : 1)
 /* That a caller waits for a range. Even an emulated CPU compares gigabytes in it. */
-#define PATIENCE	(20 * HZ)
+#define PATIENCE	(SLOWNESS * 20 * HZ)
 
 static struct workqueue_struct *workers;
 

@@ -10,7 +10,9 @@
 #include "lib/cleanup.h"
 #include "lib/compile.h"
 #include "lib/json_read.h"
+#include "lib/late.h"
 #include "lib/oci.h"
+#include "lib/oci_work.h"
 #include "lib/proof.h"
 #include "lib/signature.h"
 
@@ -171,37 +173,54 @@ static json_t *make_report(const struct deployment *deployment, const struct spe
 			 "key");
 }
 
-static json_t *compile_to(const struct arguments *arguments, const struct spec *spec,
-			  struct numbers *numbers, const char *made, struct error *err)
+static json_t *make_bundle(const struct arguments *arguments, const struct spec *spec,
+			   const struct numbers *numbers, struct deployment *deployment,
+			   const char *made, struct error *err)
 {
-	autodeployment struct deployment *deployment = compile(spec, numbers, err);
 	struct proof_result result;
 	json_t *report;
 
-	if (!deployment || deployment_write(deployment, made, err))
+	if (deployment_write(deployment, made, err) || prove(spec, made, &result, err))
 		return NULL;
-	if (!prove(spec, made, &result, err)) {
-		report = make_report(deployment, spec, &result);
-		if (!finish(made, arguments, spec, numbers, deployment->digest, report, err))
-			return report;
-		json_decref(report);
-	}
-	oci_remove(made);
+	report = make_report(deployment, spec, &result);
+	if (!finish(made, arguments, spec, numbers, deployment->digest, report, err))
+		return report;
+	json_decref(report);
 	return NULL;
+}
+
+static json_t *compile_to(const struct arguments *arguments, const struct spec *spec,
+			  struct numbers *numbers, struct error *err)
+{
+	autodeployment struct deployment *deployment = compile(spec, numbers, err);
+	char prefix[PATH_MAX], made[PATH_MAX];
+	autoclose int work = -1;
+	json_t *report;
+
+	if (!deployment)
+		return NULL;
+	/* If it cannot be had, nothing is left. */
+	late_need_bundles();
+	snprintf(prefix, sizeof(prefix), "%.3900s.new", arguments->output);
+	work = oci_work_begin(prefix, made, err);
+	if (work < 0)
+		return NULL;
+	report = make_bundle(arguments, spec, numbers, deployment, made, err);
+	if (!report)
+		oci_remove(made);
+	return report;
 }
 
 static json_t *compile_spec(const struct arguments *arguments, struct error *err)
 {
 	struct numbers numbers = {};
 	struct spec spec = {};
-	char made[PATH_MAX];
 	json_t *report = NULL;
 
-	snprintf(made, sizeof(made), "%.4000s.new.%d", arguments->output, getpid());
 	if (!deployment_put_check(arguments->output, err) &&
 	    !read_spec(arguments->spec, &spec, err) &&
 	    !numbers_load(arguments->state, &spec, &numbers, err))
-		report = compile_to(arguments, &spec, &numbers, made, err);
+		report = compile_to(arguments, &spec, &numbers, err);
 	numbers_free(&numbers);
 	spec_free(&spec);
 	return report;

@@ -11,6 +11,7 @@
 #include "lib/function_field.h"
 #include "lib/function_grants.h"
 #include "lib/function_store.h"
+#include "lib/late.h"
 #include "lib/overrides.h"
 
 #define autoapplied __attribute__((cleanup(deployment_applied_close)))
@@ -309,8 +310,10 @@ int deployment_functions_settle(struct context *ctx, const char *deployment,
 json_t *deployment_apply_all(struct context *ctx, const struct deployment_request *request,
 			     enum group_running running, struct error *err)
 {
-	json_t *told = deployment_apply(request, err);
+	json_t *told;
 
+	late_need_groups();
+	told = deployment_apply(request, err);
 	if (!told || !deployment_functions_settle(ctx, json_string_value(json_object_get(told, "name")),
 						  running, err))
 		return told;

@@ -8,7 +8,9 @@
 #include "deployment_request.h"
 #include "lib/cleanup.h"
 #include "lib/deployment_store.h"
+#include "lib/late.h"
 #include "lib/oci.h"
+#include "lib/oci_work.h"
 #include "lib/pull.h"
 
 enum { OPTION_OUTPUT = 'o', OPTION_APPLY = 256, OPTION_AUTHFILE };
@@ -54,15 +56,16 @@ static int parse(int argc, char **argv, struct pulling *pulling, struct error *e
 	return pulling->request.range.to ? 0 : conflict_range_read(&pulling->request.range, err);
 }
 
-/* Beside where it shall be, so that it can be renamed. */
+/* Beside where it shall be, so that it can be renamed; returns what oci_work_begin() does. */
 static int choose_place(const struct pulling *pulling, char made[PATH_MAX], struct error *err)
 {
-	if (pulling->output) {
-		snprintf(made, PATH_MAX, "%.4000s.new.%d", pulling->output, getpid());
-		return deployment_put_check(pulling->output, err);
-	}
-	snprintf(made, PATH_MAX, STATE_DIRECTORY "/pulled.%d", getpid());
-	return file_make_directory(STATE_DIRECTORY, 0755, err);
+	char prefix[PATH_MAX];
+
+	if (!pulling->output)
+		return file_make_directory(STATE_DIRECTORY, 0755, err) ? -1 :
+		       oci_work_begin(STATE_DIRECTORY "/pulled", made, err);
+	snprintf(prefix, sizeof(prefix), "%.3900s.new", pulling->output);
+	return deployment_put_check(pulling->output, err) ? -1 : oci_work_begin(prefix, made, err);
 }
 
 static json_t *pull(struct context *ctx, struct pulling *pulling, const char *made,
@@ -72,38 +75,45 @@ static json_t *pull(struct context *ctx, struct pulling *pulling, const char *ma
 		.reference = pulling->request.bundle, .keys = pulling->request.keys,
 		.authfile = pulling->authfile,
 	};
-	json_t *told = pull_bundle(&request, made, err), *applied;
+	json_t *told = pull_bundle(&request, made, err);
 
 	if (!told || !pulling->apply)
 		return told;
 	json_decref(told);
 	/* Once more from its beginning: what is verified has to be what is applied. */
 	pulling->request.bundle = made;
-	applied = deployment_apply_all(ctx, &pulling->request, pulling->running, err);
-	if (!applied)
+	return deployment_apply_all(ctx, &pulling->request, pulling->running, err);
+}
+
+static json_t *pull_and_put(struct context *ctx, struct pulling *pulling, struct error *err)
+{
+	char made[PATH_MAX];
+	autoclose int work = -1;
+	json_t *told;
+
+	late_need_bundles();
+	work = choose_place(pulling, made, err);
+	told = work < 0 ? NULL : pull(ctx, pulling, made, err);
+	if (told && pulling->output) {
+		if (!deployment_put(made, pulling->output, err))
+			return told;
+		json_decref(told);
+		told = NULL;
+	}
+	if (work >= 0)
 		oci_remove(made);
-	return applied;
+	return told;
 }
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
 	struct pulling pulling = {};
-	char made[PATH_MAX];
 	json_t *told;
 
-	if (parse(argc, argv, &pulling, err) || choose_place(&pulling, made, err))
+	if (parse(argc, argv, &pulling, err))
 		return -1;
-	told = pull(ctx, &pulling, made, err);
-	if (!told)
-		return -1;
-	if (!pulling.output) {
-		oci_remove(made);
-	} else if (deployment_put(made, pulling.output, err)) {
-		oci_remove(made);
-		json_decref(told);
-		return -1;
-	}
-	return deployment_request_print(ctx, told, err);
+	told = pull_and_put(ctx, &pulling, err);
+	return told ? deployment_request_print(ctx, told, err) : -1;
 }
 
 const struct command cmd_deployment_pull = {

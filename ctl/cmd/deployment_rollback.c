@@ -4,6 +4,7 @@
 #include "running.h"
 #include "lib/cleanup.h"
 #include "lib/deployment_apply.h"
+#include "lib/late.h"
 
 static const struct column fields[] = {
 	{ "name", "name", COLUMN_TEXT },
@@ -20,6 +21,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 
 	if (running_words_parse(&cmd_deployment_rollback, argc, argv, &words, err))
 		return -1;
+	late_need_groups();
 	object = deployment_rollback(words.name, err);
 	if (!object || deployment_functions_settle(ctx, words.name, words.running, err))
 		return -1;

@@ -9,6 +9,7 @@
 #include "lib/function_grants.h"
 #include "lib/function_group.h"
 #include "lib/function_store.h"
+#include "lib/late.h"
 
 #define POLL_NS	(50 * 1000 * 1000)
 #define IDLE_TRIES	50	/* until what was idle has ended: it is looked for once a second */
@@ -53,6 +54,7 @@ static int bring(struct context *ctx, struct function *function, struct error *e
 {
 	struct error second;
 
+	late_need_groups();
 	if (function_grants_own(function, err) || function_copy(function, err))
 		return -1;
 	if (!set_up_and_put(ctx, function, err))

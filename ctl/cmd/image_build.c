@@ -11,6 +11,7 @@
 #include "lib/build.h"
 #include "lib/cleanup.h"
 #include "lib/function.h"
+#include "lib/json_text.h"
 #include "lib/library.h"
 #include "lib/name.h"
 #include "lib/paths.h"
@@ -239,7 +240,7 @@ static char *python_word(const struct arguments *arguments)
 	for (i = 0; i < arguments->nr_warm; i++)
 		json_array_append_new(json_object_get(object, "warm"),
 				      json_string(arguments->warm[i]));
-	text = json_dumps(object, JSON_COMPACT);
+	text = json_text(object, JSON_COMPACT);
 	if (text && asprintf(&padded, "%-*s", (int)((strlen(text) / PAD + 1) * PAD), text) < 0)
 		padded = NULL;
 	free(text);

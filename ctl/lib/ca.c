@@ -44,6 +44,17 @@ static void make_name(char name[64])
 	snprintf(name, 64, "coppice hub %s", host);
 }
 
+/* The certificate last: with it the CA exists, and without it no key stays. */
+static int write_authority(const struct keypair *made, struct error *err)
+{
+	if (file_write(CA_KEY, 0600, made->key.data, made->key.size, err))
+		return -1;
+	if (!file_write(CA_CERTIFICATE, 0644, made->certificate.data, made->certificate.size, err))
+		return 0;
+	unlink(CA_KEY);
+	return -1;
+}
+
 int ca_create(const char *const *domains, size_t nr, unsigned int days, struct error *err)
 {
 	autokeypair struct keypair made = {};
@@ -58,11 +69,8 @@ int ca_create(const char *const *domains, size_t nr, unsigned int days, struct e
 		return -1;
 	if (ca_exists())
 		return error_set(err, EEXIST, "there is a CA in " CA_DIRECTORY " already: delete it first, and restart what trusts it");
-	/* The certificate last: with it the CA exists. */
 	return certificate_make_authority(&request, &made, err) ||
-	       file_write(CA_KEY, 0600, made.key.data, made.key.size, err) ||
-	       file_write(CA_CERTIFICATE, 0644, made.certificate.data, made.certificate.size, err) ?
-	       -1 : 0;
+	       write_authority(&made, err) ? -1 : 0;
 }
 
 static int read_file(const char *path, gnutls_datum_t *data, struct error *err)

@@ -93,10 +93,14 @@ static int read_bundle(const struct deployment_request *request, struct applying
 static int check_version(const struct applying *applying, struct error *err)
 {
 	const struct deployment *deployment = applying->next.deployment;
-	autojson json_t *newest = deployment_store_newest(&applying->store);
-	json_int_t version = json_integer_value(json_object_get(newest, "version"));
-	const char *digest = json_string_value(json_object_get(newest, "digest"));
+	autojson json_t *newest = NULL;
+	json_int_t version;
+	const char *digest;
 
+	if (deployment_store_newest(&applying->store, &newest, err))
+		return -1;
+	version = json_integer_value(json_object_get(newest, "version"));
+	digest = json_string_value(json_object_get(newest, "digest"));
 	if (!newest || (json_int_t)deployment->version > version)
 		return 0;
 	if ((json_int_t)deployment->version < version)
@@ -133,24 +137,17 @@ static json_t *check_sources(const struct deployment *deployment, struct error *
 	return sources;
 }
 
-/* By the record alone: a slot of which more is damaged is replaced by a later one, too. */
-static json_int_t next_sequence(const struct applying *applying)
-{
-	struct error ignored;
-	autojson json_t *record = deployment_store_record(&applying->store, SLOT_CURRENT, &ignored);
-
-	return json_integer_value(json_object_get(record, "sequence")) + 1;
-}
-
 static int resolve(const struct deployment_request *request, struct applying *applying,
 		   struct error *err)
 {
 	struct deployment *deployment = applying->next.deployment;
-	autojson json_t *kept = deployment_store_kept(&applying->store);
-	autojson json_t *sources = check_sources(deployment, err);
+	autojson json_t *sources = check_sources(deployment, err), *kept = NULL;
+	json_int_t sequence;
 	json_t *numbers;
 
-	if (!sources)
+	/* By the record alone: a slot of which more is damaged is replaced by a later one, too. */
+	if (!sources || deployment_store_kept(&applying->store, &kept, err) ||
+	    deployment_store_sequence(&applying->store, SLOT_CURRENT, &sequence, err))
 		return -1;
 	numbers = conflict_resolve(deployment, &applying->store, json_object_get(kept, "numbers"),
 				   &request->range, err);
@@ -160,7 +157,7 @@ static int resolve(const struct deployment_request *request, struct applying *ap
 					  "name", deployment->name, "version",
 					  (json_int_t)deployment->version, "digest",
 					  deployment->digest, "key", applying->key, "sequence",
-					  next_sequence(applying), "applied",
+					  sequence + 1, "applied",
 					  (json_int_t)time(NULL), "numbers", numbers, "sources",
 					  sources);
 	if (!applying->next.record)
@@ -180,13 +177,11 @@ static int find_drift(struct applying *applying, struct error *err)
 	return applying->drift ? 0 : -1;
 }
 
-/* A slot that cannot be read any more is none: applying makes another. */
+/* A slot that is damaged is none: applying makes another. */
 static int read_current(struct applying *applying, struct error *err)
 {
-	struct error ignored;
-
-	if (deployment_slot_find(&applying->store, SLOT_CURRENT, &applying->current, &ignored))
-		return 0;
+	if (deployment_slot_find(&applying->store, SLOT_CURRENT, &applying->current, err))
+		return error_hides(err->code) ? -1 : 0;
 	return find_drift(applying, err);
 }
 
@@ -306,13 +301,16 @@ static int renew_record(struct applying *applying, struct error *err)
 	json_t *record = applying->next.record;
 	char path[PATH_MAX];
 	json_t *sources = check_sources(applying->next.deployment, err);
+	json_int_t sequence;
 
-	if (!sources)
+	if (!sources || json_object_set_new(record, "sources", sources))
+		return sources ? error_set(err, ENOMEM, "out of memory") : -1;
+	if (deployment_store_sequence(&applying->store, SLOT_CURRENT, &sequence, err))
 		return -1;
-	json_object_set_new(record, "sources", sources);
-	json_object_set_new(record, "sequence", json_integer(next_sequence(applying)));
-	json_object_set_new(record, "applied", json_integer(time(NULL)));
-	json_object_set(record, "numbers", json_object_get(applying->current.record, "numbers"));
+	if (json_object_set_new(record, "sequence", json_integer(sequence + 1)) ||
+	    json_object_set_new(record, "applied", json_integer(time(NULL))) ||
+	    json_object_set(record, "numbers", json_object_get(applying->current.record, "numbers")))
+		return error_set(err, ENOMEM, "out of memory");
 	snprintf(path, sizeof(path), DEPLOYMENTS_DIRECTORY "/%s/" SLOT_PREVIOUS "/" SLOT_RECORD,
 		 applying->store.name);
 	return file_write_json(path, 0600, record, err);

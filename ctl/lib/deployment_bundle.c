@@ -112,7 +112,6 @@ static int fill(struct deployment *deployment, const char *path, struct error *e
 
 int deployment_write(struct deployment *deployment, const char *path, struct error *err)
 {
-	tar_need();
 	if (!oci_create(path, err) && !fill(deployment, path, err))
 		return 0;
 	oci_remove(path);

@@ -16,6 +16,7 @@
 #include "function_code.h"
 #include "function_field.h"
 #include "function_grants.h"
+#include "json_text.h"
 #include "tar.h"
 
 #define FILES_MAX	20001	/* with the manifest */
@@ -88,7 +89,7 @@ static char *manifest_text(const struct deployment *deployment, const struct fun
 	json_object_del(manifest, "owner");
 	json_object_set_new(manifest, "grants",
 			    json_sprintf("%s/%s", deployment->name, function->name));
-	return json_dumps(manifest, JSON_INDENT(2) | JSON_SORT_KEYS);
+	return json_text(manifest, JSON_INDENT(2) | JSON_SORT_KEYS);
 }
 
 static int check_meant(const struct deployment_function *meant, const struct function *function,

@@ -45,14 +45,26 @@ static json_t *find(const json_t *table, enum number_kind kind, uint32_t number)
 }
 
 /*
- * Who has it: each gives a reason, and true.
+ * Who has it: each gives a reason, and 1; or 0, or -1 with err set where that cannot be known.
  */
 
-static bool is_known(enum number_kind kind, uint32_t number, char *why, size_t size)
+static int not_looked_up(enum number_kind kind, uint32_t number, const char *where, struct error *err)
 {
-	const struct passwd *user = kind == NUMBER_USER ? getpwuid(number) : NULL;
-	const struct group *group = kind == NUMBER_GROUP ? getgrgid(number) : NULL;
+	return error_set(err, errno, "%s %u could not be looked up%s: %s", nouns[kind], number, where,
+			 strerror(errno));
+}
 
+static int is_known(enum number_kind kind, uint32_t number, char *why, size_t size,
+		    struct error *err)
+{
+	const struct passwd *user;
+	const struct group *group;
+
+	errno = 0;
+	user = kind == NUMBER_USER ? getpwuid(number) : NULL;
+	group = kind == NUMBER_GROUP ? getgrgid(number) : NULL;
+	if (!user && !group && error_hides(errno))
+		return not_looked_up(kind, number, "", err);
 	if (user)
 		snprintf(why, size, "is %s's", user->pw_name);
 	if (group)
@@ -61,19 +73,22 @@ static bool is_known(enum number_kind kind, uint32_t number, char *why, size_t s
 }
 
 /* "alice:100000:65536" */
-static bool is_lent(enum number_kind kind, uint32_t number, char *why, size_t size)
+static int is_lent(enum number_kind kind, uint32_t number, char *why, size_t size,
+		   struct error *err)
 {
 	autofclose FILE *file = fopen(subordinate[kind], "re");
 	unsigned long long from, count;
 	char line[512], name[128];
 
+	if (!file && error_hides(errno))
+		return not_looked_up(kind, number, " among those that are lent", err);
 	while (file && fgets(line, sizeof(line), file))
 		if (sscanf(line, "%127[^:]:%llu:%llu", name, &from, &count) == 3 &&
 		    number >= from && number - from < count) {
 			snprintf(why, size, "is lent to %s by %s", name, subordinate[kind]);
-			return true;
+			return 1;
 		}
-	return false;
+	return 0;
 }
 
 /* A record's numbers are those of the deployment, and in their place the hub's. */
@@ -115,12 +130,15 @@ static bool owns_files(const struct resolving *resolving, enum number_kind kind,
 }
 
 /* Those of the deployment's own files are in order if it had the number before. */
-static bool is_taken(const struct resolving *resolving, enum number_kind kind, uint32_t number,
-		     bool had, char *why, size_t size)
+static int is_taken(const struct resolving *resolving, enum number_kind kind, uint32_t number,
+		    bool had, char *why, size_t size, struct error *err)
 {
-	return is_known(kind, number, why, size) || is_lent(kind, number, why, size) ||
-	       is_others(resolving, kind, number, why, size) ||
-	       (!had && owns_files(resolving, kind, number, why, size));
+	int taken = is_known(kind, number, why, size, err);
+
+	if (!taken)
+		taken = is_lent(kind, number, why, size, err);
+	return taken ?: is_others(resolving, kind, number, why, size) ||
+			(!had && owns_files(resolving, kind, number, why, size));
 }
 
 /*
@@ -128,24 +146,24 @@ static bool is_taken(const struct resolving *resolving, enum number_kind kind, u
  */
 
 static int add_owner(const struct resolving *resolving, enum number_kind kind, uint32_t number,
-		     const char *path)
+		     const char *path, struct error *err)
 {
 	char text[16];
 
 	if (!number || json_object_get(resolving->owners[kind], key_of(number, text)))
 		return 0;
-	return json_object_set_new(resolving->owners[kind], text,
-				   json_sprintf("%s%s%s", resolving->where, *path ? "/" : "", path));
+	if (!json_object_set_new(resolving->owners[kind], text,
+				 json_sprintf("%s%s%s", resolving->where, *path ? "/" : "", path)))
+		return 0;
+	return error_set(err, ENOMEM, "out of memory");
 }
 
 static int add_owners(const struct beneath_entry *entry, void *data, struct error *err)
 {
 	const struct resolving *resolving = data;
 
-	(void)err;
-	add_owner(resolving, NUMBER_USER, entry->st.st_uid, entry->path);
-	add_owner(resolving, NUMBER_GROUP, entry->st.st_gid, entry->path);
-	return 0;
+	return add_owner(resolving, NUMBER_USER, entry->st.st_uid, entry->path, err) ||
+	       add_owner(resolving, NUMBER_GROUP, entry->st.st_gid, entry->path, err) ? -1 : 0;
 }
 
 static int look_at(struct resolving *resolving, int fd, const char *where, struct error *err)
@@ -189,14 +207,25 @@ static int look(struct resolving *resolving, const struct deployment *deployment
  * Resolving.
  */
 
-static int give(const struct resolving *resolving, enum number_kind kind, uint32_t wanted,
-		uint32_t number)
+/* In a table. */
+static int mark(json_t *table, uint32_t number, struct error *err)
 {
 	char text[16];
 
-	json_object_set_new(resolving->given[kind], key_of(number, text), json_true());
+	return json_object_set_new(table, key_of(number, text), json_true()) ?
+	       error_set(err, ENOMEM, "out of memory") : 0;
+}
+
+static int give(const struct resolving *resolving, enum number_kind kind, uint32_t wanted,
+		uint32_t number, struct error *err)
+{
+	char text[16];
+
+	if (mark(resolving->given[kind], number, err))
+		return -1;
 	return json_object_set_new(json_object_get(resolving->result, number_kinds[kind]),
-				   key_of(wanted, text), json_integer(number));
+				   key_of(wanted, text), json_integer(number)) ?
+	       error_set(err, ENOMEM, "out of memory") : 0;
 }
 
 static int refuse(enum number_kind kind, uint32_t number, const char *why, struct error *err)
@@ -211,13 +240,16 @@ static int take_other(const struct resolving *resolving, enum number_kind kind, 
 {
 	uint64_t number;
 	char why[256], text[16];
+	int taken;
 
 	for (number = resolving->range.from; number <= resolving->range.to; number++) {
 		key_of(number, text);
-		if (!json_object_get(resolving->given[kind], text) &&
-		    !json_object_get(resolving->wanted[kind], text) &&
-		    !is_taken(resolving, kind, number, false, why, sizeof(why)))
-			return give(resolving, kind, wanted, number);
+		if (json_object_get(resolving->given[kind], text) ||
+		    json_object_get(resolving->wanted[kind], text))
+			continue;
+		taken = is_taken(resolving, kind, number, false, why, sizeof(why), err);
+		if (taken <= 0)
+			return taken ?: give(resolving, kind, wanted, number, err);
 	}
 	return error_set(err, ENOSPC, "the range from %u to %u has no %s left in place of %u: give a larger one",
 			 resolving->range.from, resolving->range.to, nouns[kind], wanted);
@@ -228,21 +260,12 @@ static int check_kept(const struct resolving *resolving, enum number_kind kind, 
 		      struct error *err)
 {
 	char why[256];
+	int taken = is_taken(resolving, kind, number, true, why, sizeof(why), err);
 
-	if (!is_taken(resolving, kind, number, true, why, sizeof(why)))
-		return 0;
+	if (taken <= 0)
+		return taken;
 	return error_set(err, EEXIST, "%s %u, which the applied deployment has already, %s now: one of both has to give way",
 			 nouns[kind], number, why);
-}
-
-/* Of a table; true if it was in it before. */
-static bool mark(json_t *table, uint32_t number)
-{
-	char text[16];
-	bool had = json_object_get(table, key_of(number, text));
-
-	json_object_set_new(table, text, json_true());
-	return had;
 }
 
 static int resolve(enum number_kind kind, uint32_t *number, void *data, struct error *err)
@@ -250,14 +273,18 @@ static int resolve(enum number_kind kind, uint32_t *number, void *data, struct e
 	const struct resolving *resolving = data;
 	const json_t *kept = find(resolving->kept, kind, *number);
 	char why[256] = "has taken the place of another", text[16];
+	int taken = 1;
 
-	if (mark(resolving->done[kind], *number))
+	if (json_object_get(resolving->done[kind], key_of(*number, text)))
 		return 0;
+	if (mark(resolving->done[kind], *number, err))
+		return -1;
 	if (kept)
 		return check_kept(resolving, kind, json_integer_value(kept), err);
-	if (!json_object_get(resolving->given[kind], key_of(*number, text)) &&
-	    !is_taken(resolving, kind, *number, false, why, sizeof(why)))
-		return give(resolving, kind, *number, *number);
+	if (!json_object_get(resolving->given[kind], text))
+		taken = is_taken(resolving, kind, *number, false, why, sizeof(why), err);
+	if (taken <= 0)
+		return taken ?: give(resolving, kind, *number, *number, err);
 	if (!resolving->range.to)
 		return refuse(kind, *number, why, err);
 	return take_other(resolving, kind, *number, err);
@@ -268,19 +295,19 @@ static int reserve(enum number_kind kind, uint32_t *number, void *data, struct e
 {
 	const struct resolving *resolving = data;
 
-	(void)err;
-	mark(resolving->wanted[kind], *number);
-	return 0;
+	return mark(resolving->wanted[kind], *number, err);
 }
 
 /* Also what the deployment has no use for any more: there may be files of it. */
-static void keep(const struct resolving *resolving, enum number_kind kind)
+static int keep(const struct resolving *resolving, enum number_kind kind, struct error *err)
 {
 	json_t *table = json_object_get(resolving->kept, number_kinds[kind]), *value;
 	const char *key;
 
 	json_object_foreach(table, key, value)
-		give(resolving, kind, strtoul(key, NULL, 10), json_integer_value(value));
+		if (give(resolving, kind, strtoul(key, NULL, 10), json_integer_value(value), err))
+			return -1;
+	return 0;
 }
 
 static int is_new(enum number_kind kind, uint32_t *number, void *data, struct error *err)
@@ -298,9 +325,8 @@ static int resolve_all(struct resolving *resolving, struct deployment *deploymen
 	if (deployment_numbers_each(deployment, is_new, resolving, err) &&
 	    look(resolving, deployment, err))
 		return -1;
-	keep(resolving, NUMBER_USER);
-	keep(resolving, NUMBER_GROUP);
-	return deployment_numbers_each(deployment, reserve, resolving, err) ||
+	return keep(resolving, NUMBER_USER, err) || keep(resolving, NUMBER_GROUP, err) ||
+	       deployment_numbers_each(deployment, reserve, resolving, err) ||
 	       deployment_numbers_each(deployment, resolve, resolving, err) ? -1 : 0;
 }
 
@@ -320,7 +346,7 @@ json_t *conflict_resolve(struct deployment *deployment, const struct deployment_
 			 const json_t *kept, const struct deployment_range *range,
 			 struct error *err)
 {
-	autojson json_t *others = deployment_store_others(store);
+	autojson json_t *others = deployment_store_others(store, err);
 	struct resolving resolving = {
 		.store = store, .kept = kept, .others = others, .range = *range,
 		.owners = { json_object(), json_object() },
@@ -330,7 +356,7 @@ json_t *conflict_resolve(struct deployment *deployment, const struct deployment_
 		.result = json_pack("{s:{}, s:{}}", "uids", "gids"),
 	};
 
-	if (resolve_all(&resolving, deployment, err)) {
+	if (!others || resolve_all(&resolving, deployment, err)) {
 		json_decref(resolving.result);
 		resolving.result = NULL;
 	}

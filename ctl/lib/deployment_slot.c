@@ -15,6 +15,7 @@
 #include "deployment_source.h"
 #include "deployment_volume.h"
 #include "file.h"
+#include "json_text.h"
 #include "name.h"
 
 void deployment_slot_free(struct deployment_slot *slot)
@@ -61,7 +62,7 @@ static int make_tree(int dir, const struct deployment *deployment, struct error 
 
 static int write_json(int dir, const char *name, const json_t *value, struct error *err)
 {
-	autofree char *text = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS);
+	autofree char *text = json_text(value, JSON_COMPACT | JSON_SORT_KEYS);
 	autoclose int fd = -1;
 
 	if (!text)

@@ -57,13 +57,25 @@ json_t *deployment_store_record(const struct deployment_store *store, const char
 	return read_object(store, path, err);
 }
 
-/* Of switches of this deployment, counted up; 0: the slot is not complete. */
-static json_int_t sequence(const struct deployment_store *store, const char *slot)
+/* NULL if there is none, or what is there is damaged. */
+static int look_up(const struct deployment_store *store, const char *path, json_t **object,
+		   struct error *err)
 {
-	struct error ignored;
-	autojson json_t *record = deployment_store_record(store, slot, &ignored);
+	*object = read_object(store, path, err);
+	return !*object && error_hides(err->code) ? -1 : 0;
+}
 
-	return json_integer_value(json_object_get(record, "sequence"));
+int deployment_store_sequence(const struct deployment_store *store, const char *slot,
+			      json_int_t *sequence, struct error *err)
+{
+	autojson json_t *record = NULL;
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/" SLOT_RECORD, slot);
+	if (look_up(store, path, &record, err))
+		return -1;
+	*sequence = json_integer_value(json_object_get(record, "sequence"));
+	return 0;
 }
 
 static int drop(const struct deployment_store *store, const char *slot, struct error *err)
@@ -74,14 +86,16 @@ static int drop(const struct deployment_store *store, const char *slot, struct e
 	       beneath_remove(store->base, TRASH, err) ? -1 : 0;
 }
 
-static bool are_same(const struct deployment_store *store, const char *slot, const char *other)
+/* 1 or 0, or -1 with err set. */
+static int next_is_current(const struct deployment_store *store, struct error *err)
 {
-	struct error ignored;
-	autojson json_t *left = deployment_store_record(store, slot, &ignored);
-	autojson json_t *right = deployment_store_record(store, other, &ignored);
+	autojson json_t *next = NULL, *current = NULL;
 
-	return left && right && json_equal(json_object_get(left, "digest"),
-					   json_object_get(right, "digest"));
+	if (look_up(store, SLOT_NEXT "/" SLOT_RECORD, &next, err) ||
+	    look_up(store, SLOT_CURRENT "/" SLOT_RECORD, &current, err))
+		return -1;
+	return next && current && json_equal(json_object_get(next, "digest"),
+					     json_object_get(current, "digest"));
 }
 
 /*
@@ -90,7 +104,11 @@ static bool are_same(const struct deployment_store *store, const char *slot, con
  */
 static int keep_previous(const struct deployment_store *store, struct error *err)
 {
-	if (are_same(store, SLOT_NEXT, SLOT_CURRENT))
+	int same = next_is_current(store, err);
+
+	if (same < 0)
+		return -1;
+	if (same)
 		return drop(store, SLOT_NEXT, err);
 	return drop(store, SLOT_PREVIOUS, err) ||
 	       move(store, SLOT_NEXT, SLOT_PREVIOUS, RENAME_NOREPLACE, err) ? -1 : 0;
@@ -108,8 +126,9 @@ static int recover(const struct deployment_store *store, struct error *err)
 		return -1;
 	if (!beneath_exists(store->base, SLOT_NEXT))
 		return 0;
-	next = sequence(store, SLOT_NEXT);
-	current = sequence(store, SLOT_CURRENT);
+	if (deployment_store_sequence(store, SLOT_NEXT, &next, err) ||
+	    deployment_store_sequence(store, SLOT_CURRENT, &current, err))
+		return -1;
 	if (next && next < current)
 		return keep_previous(store, err);
 	return drop(store, SLOT_NEXT, err);
@@ -190,68 +209,99 @@ static bool is_newer(const json_t *record, const json_t *than)
 			json_integer_value(json_object_get(than, "version"));
 }
 
-json_t *deployment_store_newest(const struct deployment_store *store)
+int deployment_store_newest(const struct deployment_store *store, json_t **newest,
+			    struct error *err)
 {
 	static const char *const files[] = {
 		SLOT_CURRENT "/" SLOT_RECORD, SLOT_PREVIOUS "/" SLOT_RECORD, RETIRED,
 	};
-	json_t *newest = NULL, *record;
-	struct error ignored;
+	json_t *record;
 	size_t i;
 
+	*newest = NULL;
 	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		record = read_object(store, files[i], &ignored);
-		if (record && is_newer(record, newest)) {
-			json_decref(newest);
-			newest = record;
+		if (look_up(store, files[i], &record, err)) {
+			json_decref(*newest);
+			return -1;
+		}
+		if (record && is_newer(record, *newest)) {
+			json_decref(*newest);
+			*newest = record;
 		} else {
 			json_decref(record);
 		}
 	}
-	return newest;
+	return 0;
 }
 
-json_t *deployment_store_kept(const struct deployment_store *store)
+int deployment_store_kept(const struct deployment_store *store, json_t **kept, struct error *err)
 {
-	struct error ignored;
-	json_t *record = deployment_store_record(store, SLOT_CURRENT, &ignored);
-
-	return record ? record : read_object(store, RETIRED, &ignored);
+	if (look_up(store, SLOT_CURRENT "/" SLOT_RECORD, kept, err))
+		return -1;
+	return *kept ? 0 : look_up(store, RETIRED, kept, err);
 }
 
-json_t *deployment_store_others(const struct deployment_store *store)
+static int add_other(const struct deployment_store *other, json_t *others, struct error *err)
+{
+	json_t *record;
+
+	if (other->base < 0)
+		return error_hides(errno) ? error_set(err, errno, "deployment %s cannot be looked at: %s",
+						      other->name, strerror(errno)) : 0;
+	if (deployment_store_kept(other, &record, err))
+		return -1;
+	if (record && json_object_set_new(others, other->name, record))
+		return error_set(err, ENOMEM, "out of memory");
+	return 0;
+}
+
+static int add_others(const struct deployment_store *store, json_t *others, struct error *err)
 {
 	autoclosedir DIR *list = opendir(DEPLOYMENTS_DIRECTORY);
-	json_t *others = json_object(), *record;
 	struct dirent *entry;
+	int ret = 0;
 
-	while (list && (entry = readdir(list))) {
+	if (!list && error_hides(errno))
+		return error_set(err, errno, DEPLOYMENTS_DIRECTORY " cannot be read: %s", strerror(errno));
+	while (!ret && list && (entry = readdir(list))) {
 		struct deployment_store other = { .name = entry->d_name };
 
 		if (entry->d_name[0] == '.' || !strcmp(entry->d_name, store->name))
 			continue;
 		other.base = openat(dirfd(list), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		record = other.base < 0 ? NULL : deployment_store_kept(&other);
-		if (record)
-			json_object_set_new(others, entry->d_name, record);
+		ret = add_other(&other, others, err);
 		cleanup_close(&other.base);
 	}
-	return others;
+	return ret;
+}
+
+json_t *deployment_store_others(const struct deployment_store *store, struct error *err)
+{
+	json_t *others = json_object();
+
+	if (others && !add_others(store, others, err))
+		return others;
+	if (!others)
+		error_set(err, ENOMEM, "out of memory");
+	json_decref(others);
+	return NULL;
 }
 
 /* Numbers are taken as long as files have them. */
 static int retire(struct deployment_store *store, bool volumes, struct error *err)
 {
-	autojson json_t *newest = deployment_store_newest(store);
-	autojson json_t *kept = deployment_store_kept(store);
+	autojson json_t *newest = NULL, *kept = NULL;
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), DEPLOYMENTS_DIRECTORY "/%s/" RETIRED, store->name);
+	if (deployment_store_newest(store, &newest, err) || deployment_store_kept(store, &kept, err))
+		return -1;
 	if (!newest)
 		return 0;
-	json_object_set(newest, "numbers", json_object_get(kept, "numbers"));
+	snprintf(path, sizeof(path), DEPLOYMENTS_DIRECTORY "/%s/" RETIRED, store->name);
 	if (volumes)
 		json_object_del(newest, "numbers");
+	else if (kept && json_object_set(newest, "numbers", json_object_get(kept, "numbers")))
+		return error_set(err, ENOMEM, "out of memory");
 	return file_write_json(path, 0600, newest, err);
 }
 

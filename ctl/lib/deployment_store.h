@@ -72,13 +72,21 @@ int __must_check deployment_store_delete(struct deployment_store *store, bool vo
 /* The record of a slot, or NULL with err set (ENOENT: there is none). */
 json_t *deployment_store_record(const struct deployment_store *store, const char *slot,
 				struct error *err);
-/* "version" and "digest" of the newest that was ever applied, or NULL if none was. */
-json_t *deployment_store_newest(const struct deployment_store *store);
+/*
+ * What follows takes a record that is damaged for none, and fails where it could not be looked whether there is one.
+ */
 
+/* Of switches of this deployment, counted up; 0: the slot is not complete. */
+int __must_check deployment_store_sequence(const struct deployment_store *store, const char *slot,
+					   json_int_t *sequence, struct error *err);
+/* "version" and "digest" of the newest that was ever applied, or NULL if none was. */
+int __must_check deployment_store_newest(const struct deployment_store *store, json_t **newest,
+					 struct error *err);
 /* That of the applied one, or of the deleted one whose volumes are there still; NULL: neither. */
-json_t *deployment_store_kept(const struct deployment_store *store);
-/* The same of all others of the hub, by name. */
-json_t *deployment_store_others(const struct deployment_store *store);
+int __must_check deployment_store_kept(const struct deployment_store *store, json_t **kept,
+				       struct error *err);
+/* The same of all others of the hub, by name; NULL with err set. */
+json_t *deployment_store_others(const struct deployment_store *store, struct error *err);
 
 /* Names of all that have a current slot, sorted; of others than @store too, no lock taken. */
 json_t *deployment_store_names(void);

@@ -51,3 +51,8 @@ int error_prefix(struct error *err, const char *format, ...)
 	memcpy(err->text, text, sizeof(text));
 	return -1;
 }
+
+bool error_hides(int code)
+{
+	return code == ENOMEM || code == EMFILE || code == ENFILE;
+}

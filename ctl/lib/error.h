@@ -7,6 +7,8 @@
 #ifndef COPPICE_ERROR_H
 #define COPPICE_ERROR_H
 
+#include <stdbool.h>
+
 /* Exit statuses of the controller (documented in coppice(8)). */
 enum exit_status {
 	EXIT_OK = 0,
@@ -34,5 +36,11 @@ int error_usage(struct error *err, const char *format, ...)
 /* Put "what: " before the text of @err; always returns -1. */
 int error_prefix(struct error *err, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/*
+ * Does this errno say that it could not be looked whether something is there? Who goes on where there is
+ * nothing must not go on where that is not known.
+ */
+bool error_hides(int code);
 
 #endif /* COPPICE_ERROR_H */

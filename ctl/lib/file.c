@@ -13,6 +13,7 @@
 #include "cleanup.h"
 #include "file.h"
 #include "json_read.h"
+#include "json_text.h"
 
 int file_make_directory(const char *path, mode_t mode, struct error *err)
 {
@@ -77,7 +78,7 @@ int file_write(const char *path, mode_t mode, const void *data, size_t len, stru
 
 int file_write_json(const char *path, mode_t mode, const json_t *value, struct error *err)
 {
-	autofree char *text = json_dumps(value, JSON_INDENT(1) | JSON_SORT_KEYS);
+	autofree char *text = json_text(value, JSON_INDENT(1) | JSON_SORT_KEYS);
 
 	if (!text)
 		return error_set(err, ENOMEM, "out of memory");

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Libraries that are loaded when something first calls them; the code that calls is made by ctl/late. */
+#include <archive.h>
+#include <bpf/libbpf.h>
 #include <dlfcn.h>
 #include <gnutls/gnutls.h>
 #include <link.h>
+#include <netlink/errno.h>
+#include <netlink/genl/genl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +119,22 @@ void late_give_to_children(void)
 {
 	advise(MADV_DOFORK);
 	kept_at = 0;
+}
+
+/* By what each of them has that does nothing. */
+void late_need_bundles(void)
+{
+	(void)archive_version_number();
+	(void)!gnutls_global_init();
+}
+
+void late_need_groups(void)
+{
+	struct genlmsghdr header = {};
+
+	(void)nl_geterror(0);
+	(void)genlmsg_user_hdr(&header);
+	(void)libbpf_major_version();
 }
 
 /* Threads may be here side by side: they store the same. */

@@ -20,6 +20,13 @@ struct late_library {
 void late_load(const struct late_library *library);
 
 /*
+ * Load those now that bundles take, or groups and their overrides: before what would stay half done, should one be
+ * missing or memory be short for it.
+ */
+void late_need_bundles(void);
+void late_need_groups(void);
+
+/*
  * Children that this process forks are without all that has been loaded since the first of these was,
  * which saves copying and removing their mappings. They must not call them, look up no user (which loads
  * libraries, too), nor may fork(2) be used, which calls what libraries have registered for it: see spawn_fork().

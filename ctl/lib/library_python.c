@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "cleanup.h"
+#include "json_text.h"
 #include "library_parts.h"
 #include "paths.h"
 
@@ -29,7 +30,7 @@ static char *quoted(const char *text)
 {
 	autojson json_t *string = json_string(text);
 
-	return json_dumps(string, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+	return json_text(string, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
 }
 
 /* One line, so that the numbers of lines in tracebacks are those of the real files. */

@@ -92,7 +92,9 @@ int state_write(const char *kind, const char *name, const json_t *record, struct
 		return -1;
 	/* No name begins with a dot; the lock keeps others away. */
 	snprintf(temporary, sizeof(temporary), "%s/%s/.new", DIRECTORY, kind);
-	if (!json_dump_file(record, temporary, JSON_INDENT(2)) && !rename(temporary, path))
+	if (file_write_json(temporary, 0600, record, err))
+		return -1;
+	if (!rename(temporary, path))
 		return 0;
 	error_set(err, errno, "%s cannot be written: %s", path, strerror(errno));
 	unlink(temporary);

@@ -14,6 +14,7 @@
 #include "cleanup.h"
 #include "file.h"
 #include "json_read.h"
+#include "json_text.h"
 #include "oci.h"
 
 #define HASH_BYTES	32
@@ -64,7 +65,7 @@ int oci_create(const char *path, struct error *err)
 
 	for (i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
 		member(path, directories[i], full);
-		if (mkdir(full, 0777))
+		if (mkdir(full, 0777) && (i || errno != EEXIST))
 			return error_set(err, errno, "%.200s cannot be made: %s", full,
 					 strerror(errno));
 	}
@@ -123,7 +124,7 @@ json_t *oci_put(const char *path, const char *media_type, const void *data, size
 json_t *oci_put_json(const char *path, const char *media_type, const json_t *value,
 		     struct error *err)
 {
-	autofree char *text = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS);
+	autofree char *text = json_text(value, JSON_COMPACT | JSON_SORT_KEYS);
 
 	if (!text) {
 		error_set(err, ENOMEM, "out of memory");
@@ -258,7 +259,7 @@ int oci_write_index(const char *path, json_t *manifests, struct error *err)
 {
 	autojson json_t *index = json_pack("{s:i, s:s, s:O}", "schemaVersion", 2, "mediaType",
 					   OCI_INDEX_TYPE, "manifests", manifests);
-	autofree char *text = json_dumps(index, JSON_COMPACT | JSON_SORT_KEYS);
+	autofree char *text = json_text(index, JSON_COMPACT | JSON_SORT_KEYS);
 	char full[PATH_MAX];
 
 	if (!text)

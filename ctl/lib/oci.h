@@ -17,7 +17,7 @@
 int __must_check oci_digest(const void *data, size_t len, char digest[OCI_DIGEST_SIZE],
 			    struct error *err);
 
-/* An empty layout; there must be nothing at @path. */
+/* An empty layout; there must be nothing at @path, or an empty directory. */
 int __must_check oci_create(const char *path, struct error *err);
 /* Remove one, and nothing else that is there. */
 void oci_remove(const char *path);

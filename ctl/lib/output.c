@@ -8,6 +8,7 @@
 
 #include "cleanup.h"
 #include "cmd/cmd.h"
+#include "json_text.h"
 
 #define BOLD	"\033[1m"
 #define PLAIN	"\033[0m"
@@ -76,8 +77,9 @@ static void format_cell(const json_t *value, const struct column *column, char c
 
 static int print_json(const json_t *value, struct error *err)
 {
-	if (!json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY) && putchar('\n') != EOF &&
-	    !fflush(stdout))
+	autofree char *text = json_text(value, JSON_INDENT(2) | JSON_ENCODE_ANY);
+
+	if (text && puts(text) != EOF && !fflush(stdout))
 		return 0;
 	return error_set(err, errno, "the output cannot be written: %s", strerror(errno));
 }

@@ -80,6 +80,7 @@ int program_run(char *const *argv, char *output, size_t size, struct error *err)
 	int ends[2], failed;
 	pid_t pid;
 
+	output[0] = '\0';
 	if (pipe2(ends, O_CLOEXEC))
 		return error_set(err, errno, "%s cannot be run: %s", argv[0], strerror(errno));
 	failed = start(argv, ends[1], &pid);

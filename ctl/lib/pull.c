@@ -93,8 +93,9 @@ static int copy(const struct copying *copying, const char *tag, const char *as, 
 	if (!program_run(argv, output, sizeof(output), err))
 		return 0;
 	find_message(output, message);
-	return error_set(err, EIO, "%s%s cannot be pulled: %s", copying->repository, tag,
-			 *message ? message : "skopeo does not say why");
+	if (!*message)
+		return error_prefix(err, "%s%s cannot be pulled", copying->repository, tag);
+	return error_set(err, EIO, "%s%s cannot be pulled: %s", copying->repository, tag, message);
 }
 
 /*
@@ -153,15 +154,12 @@ json_t *pull_bundle(const struct pull *pull, const char *path, struct error *err
 {
 	struct copying copying = { .pull = pull, .path = path };
 	char digest[DEPLOYMENT_DIGEST_SIZE];
-	json_t *told = NULL;
 
 	if (split(&copying, err) ||
 	    program_find("skopeo", "skopeo", copying.skopeo, sizeof(copying.skopeo), err))
 		return NULL;
-	if (!copy(&copying, find_tag(pull->reference), "pulled", err) &&
-	    !find_digest(path, digest, err) && !copy_signatures(&copying, digest, err))
-		told = check(&copying, digest, err);
-	if (!told)
-		oci_remove(path);
-	return told;
+	if (copy(&copying, find_tag(pull->reference), "pulled", err) ||
+	    find_digest(path, digest, err) || copy_signatures(&copying, digest, err))
+		return NULL;
+	return check(&copying, digest, err);
 }

@@ -20,9 +20,8 @@ struct pull {
 };
 
 /*
- * Copy the deployment and its signatures by keys that are trusted to @path, where there must be
- * nothing, and check them: digests, a signature, and that it is a deployment. name, version, digest, key;
- * NULL with err set, and nothing at @path.
+ * Copy the deployment and its signatures by keys that are trusted into the empty directory @path, and check
+ * them: digests, a signature, and that it is a deployment. name, version, digest, key; NULL with err set.
  */
 json_t *pull_bundle(const struct pull *pull, const char *path, struct error *err);
 

@@ -11,6 +11,7 @@
 
 #include "cleanup.h"
 #include "file.h"
+#include "json_text.h"
 #include "library.h"
 #include "name.h"
 #include "recipe.h"
@@ -58,15 +59,18 @@ int recipe_write(const struct backend *backend, const char *image, const json_t 
 		 struct error *err)
 {
 	char path[PATH_MAX], part[PATH_MAX];
+	autofree char *text = json_text(recipe, JSON_INDENT(2));
 	FILE *file;
 	bool done;
 
+	if (!text)
+		return error_set(err, ENOMEM, "out of memory");
 	if (make_path(backend, image, path, err) || make_directories(backend, err))
 		return -1;
 	/* No name begins with a dot. */
 	snprintf(part, sizeof(part), DIRECTORY "/%s/.%d", backend->name, getpid());
 	file = fopen(part, "we");
-	done = file && !fchmod(fileno(file), 0600) && !json_dumpf(recipe, file, JSON_INDENT(2));
+	done = file && !fchmod(fileno(file), 0600) && fputs(text, file) != EOF;
 	if (file && fclose(file))
 		done = false;
 	if (done && !rename(part, path))

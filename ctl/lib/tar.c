@@ -33,11 +33,6 @@ static la_ssize_t append(struct archive *archive, void *data, const void *bytes,
 	return len;
 }
 
-void tar_need(void)
-{
-	(void)archive_version_number();
-}
-
 static int write_all(struct archive *archive, struct archive_entry *entry, tar_fill_fn fill,
 		     void *data, struct buffer *buffer)
 {
@@ -65,7 +60,7 @@ char *tar_make(const char *what, tar_fill_fn fill, void *data, size_t *len,
 		ret = write_all(archive, entry, fill, data, &buffer);
 	if (ret != ARCHIVE_OK && archive && entry)
 		error_set(err, archive_errno(archive), "%s cannot be archived: %s", what,
-			  archive_error_string(archive));
+			  archive_error_string(archive) ?: "out of memory");
 	archive_entry_free(entry);
 	archive_write_free(archive);
 	*len = buffer.len;
@@ -87,7 +82,7 @@ struct archive *tar_open(const char *what, const void *data, size_t len, struct 
 	    archive_read_open_memory(archive, data, len) == ARCHIVE_OK)
 		return archive;
 	error_set(err, EBADMSG, "the archive of %s cannot be read: %s", what,
-		  archive_error_string(archive));
+		  archive_error_string(archive) ?: "out of memory");
 	archive_read_free(archive);
 	return NULL;
 }

@@ -17,9 +17,6 @@ typedef int (*tar_fill_fn)(struct archive *archive, struct archive_entry *entry,
 char *tar_make(const char *what, tar_fill_fn fill, void *data, size_t *len,
 	       struct error *err);
 
-/* Have the library now: should it be missing, nothing is to be half done yet. */
-void tar_need(void);
-
 /* Open a tar for reading: to be closed with archive_read_free(). NULL with err set. */
 struct archive *tar_open(const char *what, const void *data, size_t len, struct error *err);
 

@@ -32,7 +32,7 @@ static int from_entry(const struct passwd *entry, struct user *user, struct erro
 /* Is there no entry, or could it not be read? Databases without one say so in several ways; see getpwnam(3). */
 static bool not_looked_up(void)
 {
-	return errno == ENOMEM || errno == EMFILE || errno == ENFILE || errno == EIO;
+	return error_hides(errno) || errno == EIO;
 }
 
 int user_by_uid(uid_t uid, struct user *user, struct error *err)

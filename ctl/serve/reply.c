@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "lib/json_text.h"
 #include "reply.h"
 
 void reply_error(struct exchange *exchange, unsigned int status, const char *type,
@@ -20,7 +21,7 @@ void reply_error(struct exchange *exchange, unsigned int status, const char *typ
 	va_end(args);
 	/* Names of clients may be no UTF-8, and are not said then. */
 	object = json_pack("{s:s, s:s}", "Type", status < 500 ? "User" : "Service", "Message", text);
-	body = object ? json_dumps(object, JSON_COMPACT) : NULL;
+	body = object ? json_text(object, JSON_COMPACT) : NULL;
 	exchange_answer(exchange, status, "application/json", body, body ? strlen(body) : 0);
 	exchange_add(exchange, "x-amzn-ErrorType", type);
 	exchange_send(exchange);

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "lib/cleanup.h"
+#include "lib/json_text.h"
 #include "request.h"
 
 /* Version 4. */
@@ -83,6 +84,6 @@ void outcome_error(struct outcome *outcome, const char *type, const char *format
 	va_end(args);
 	object = json_pack("{s:s, s:s, s:[]}", "errorMessage", text, "errorType", type, "stackTrace");
 	outcome->kind = OUTCOME_CRASH;
-	outcome->body = object ? json_dumps(object, JSON_COMPACT) : NULL;
+	outcome->body = object ? json_text(object, JSON_COMPACT) : NULL;
 	outcome->len = outcome->body ? strlen(outcome->body) : 0;
 }
