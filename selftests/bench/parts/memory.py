@@ -139,7 +139,7 @@ def run():
     for name in STEPS:
         yield from measure_way(name, fitting(name, NUMBERS))
     for name in MERGING:
-        numbers = [number for number in fitting(name, NUMBERS) if number <= 32]
+        numbers = fitting(name, NUMBERS)
         with Ksm() as ksm:
             yield from measure_way(name, numbers, ksm)
             yield {f"cpu.{name}.ksmd_us_per_task": round(ksm.cpu_us() / numbers[-1])}
