@@ -10,7 +10,6 @@ import time
 from lib import measure
 
 from .crowd import Crowd
-from .ksm import Ksm
 from . import place
 from .place import say
 from .ways import MAKERS
@@ -138,8 +137,3 @@ def run():
     place.build("task")
     for name in STEPS:
         yield from measure_way(name, fitting(name, NUMBERS))
-    for name in MERGING:
-        numbers = fitting(name, NUMBERS)
-        with Ksm() as ksm:
-            yield from measure_way(name, numbers, ksm)
-            yield {f"cpu.{name}.ksmd_us_per_task": round(ksm.cpu_us() / numbers[-1])}
