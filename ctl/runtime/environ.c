@@ -40,18 +40,6 @@ static char **copy(char **env, size_t n)
 	return array;
 }
 
-/* For Python, which keeps a copy: of all strings at once, a copy costs little. */
-__attribute__((visibility("default")))
-size_t coppice_task_strings(const char **strings, size_t *arguments)
-{
-	if (!coppice_task)
-		return 0;
-	/* The environment's lie behind the arguments'. */
-	*strings = (const char *)coppice_task->arg_start;
-	*arguments = coppice_task->argc;
-	return coppice_task->env_end - coppice_task->arg_start;
-}
-
 void coppice_environ_replace(char **env)
 {
 	size_t n = count(env);

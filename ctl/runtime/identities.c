@@ -39,10 +39,16 @@ void identities_add(struct identities *set, uint64_t id)
 {
 	uint64_t *entry;
 
-	if (!id || set->nr == IDENTITIES_MOST)
+	if (!id)
 		return;
 	entry = slot(set, id);
-	set->nr += !*entry;
+	if (*entry)
+		return;
+	if (set->nr == IDENTITIES_MOST) {
+		set->full = true;
+		return;
+	}
+	set->nr++;
 	*entry = id;
 }
 

@@ -12,12 +12,13 @@
 struct identities {
 	uint64_t *slots;	/* 0: free */
 	size_t nr;
+	bool full;	/* one was left out */
 };
 
 /* False: there is no memory for it. */
 bool identities_open(struct identities *set);
 void identities_close(struct identities *set);
-/* One more is left out where there are IDENTITIES_MOST, as is 0. Safe in a signal's handler. */
+/* One more is left out where there are IDENTITIES_MOST, which is noted, as is 0. Safe in a signal's handler. */
 void identities_add(struct identities *set, uint64_t id);
 /* Those that a file lists, as placement.py writes it. False: it does not, and which it has are in @set. */
 bool identities_read(struct identities *set, int fd);

@@ -302,6 +302,8 @@ static enum coppice_placement begin(int fd)
 		return COPPICE_PLACEMENT_IMPOSSIBLE;
 	if (!identities_read(&wanted, fd))
 		return COPPICE_PLACEMENT_INVALID;
+	if (wanted.full)
+		return COPPICE_PLACEMENT_TOO_LONG;
 	return use() ? COPPICE_PLACEMENT_PLACES : COPPICE_PLACEMENT_IMPOSSIBLE;
 }
 

@@ -19,6 +19,7 @@ enum coppice_placement {
 	COPPICE_PLACEMENT_PLACES,
 	COPPICE_PLACEMENT_INVALID,	/* the file is none that was learned */
 	COPPICE_PLACEMENT_IMPOSSIBLE,	/* there is no memory, or no interpreter with allocators to replace */
+	COPPICE_PLACEMENT_TOO_LONG,	/* the file lists more allocations than there is room for */
 };
 
 /*

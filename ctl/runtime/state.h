@@ -88,11 +88,6 @@ int coppice_memfd_reshare(int image, uint64_t *compared, uint64_t *given_back);
 /* environ.c: before the template changes its environment; in a task. */
 void coppice_environ_note(void);
 void coppice_environ_replace(char **env);
-/*
- * The strings that the task began with, one behind the other: so many arguments, then the
- * environment. Returns their length, 0 outside a task.
- */
-size_t coppice_task_strings(const char **strings, size_t *arguments);
 
 /* random.c: in a template with a layout. */
 void coppice_random_seed(const char *text);

@@ -6,6 +6,7 @@ import time
 
 from .place import ROOT
 
+# Seconds in which no further task has come.
 LIMIT = 900
 
 
@@ -42,8 +43,10 @@ class Crowd:
         return sum(row[1] == str(step) for row in self.rows())
 
     def wait(self, step, count):
-        limit = time.monotonic() + LIMIT
+        last, limit = 0, time.monotonic() + LIMIT
         while (there := self._arrived(step)) < count:
+            if there > last:
+                last, limit = there, time.monotonic() + LIMIT
             if time.monotonic() > limit:
                 raise SystemExit(f"only {there} of {count} tasks came to {step}")
             time.sleep(0.02)

@@ -10,7 +10,6 @@ import time
 from lib import measure
 
 from .crowd import Crowd
-from .ksm import Ksm
 from . import place
 from .place import say
 from .ways import MAKERS
@@ -72,7 +71,9 @@ class Cohort:
 
     def run(self):
         before = max(measure.available() for _ in range(READINGS))
-        self.way.start(self.crowd.event, self.count)
+        for started in range(0, self.count, self.way.together):
+            self.way.start(self.crowd.event, min(self.count - started, self.way.together))
+            self.crowd.wait("start", min(self.count, started + self.way.together))
         for step in self.crowd.steps:
             self.crowd.wait(step, self.count)
             if self.labels[step]:
@@ -136,10 +137,5 @@ def fitting(name, numbers):
 
 def run():
     place.build("task")
-    for name in STEPS:
+    for name in ("coppice", "memfd"):
         yield from measure_way(name, fitting(name, NUMBERS))
-    for name in MERGING:
-        numbers = [number for number in fitting(name, NUMBERS) if number <= 32]
-        with Ksm() as ksm:
-            yield from measure_way(name, numbers, ksm)
-            yield {f"cpu.{name}.ksmd_us_per_task": round(ksm.cpu_us() / numbers[-1])}

@@ -1,12 +1,14 @@
 """A Python task for several events: reset between them, and reshare after a full collection."""
 
+import json
 import statistics
 import struct
+import subprocess
 import time
 
 from . import place
 from .crowd import Crowd
-from .place import coppice, say
+from .place import COPPICE, ENVIRONMENT, ROOT, coppice, say, sh
 from .ways import MAKERS, write_event
 
 PAGE = 4096
@@ -21,11 +23,14 @@ def resets(how):
     path = write_event(crowd.event)
     path.write_text((path.read_text() + "\n") * EVENTS)
     coppice("kernel", "group", "add", name, "--image", "task", "--reshare", "never")
-    coppice("kernel", "run", name, "--event", str(path), "--reuse", how)
+    # To a file: a reader of a pipe would run in between, and count.
+    with open(ROOT / "answers", "w+", encoding="ascii") as answers:
+        sh(COPPICE, "run", name, "--event", str(path), "--reuse", how, env=ENVIRONMENT,
+           stdin=subprocess.DEVNULL, stdout=answers)
+        answers.seek(0)
+        ends = [json.loads(line)["ended"] for line in answers]
     coppice("kernel", "group", "delete", name)
-    rows = crowd.rows()
-    ends = [row[2] for row in rows if row[1] == "end"]
-    lines = [row[3] for row in rows if row[1] == "start"]
+    lines = [row[3] for row in crowd.rows() if row[1] == "start"]
     # The first finds nothing learned.
     return statistics.median(line - end for end, line in list(zip(ends, lines[1:]))[2:]) / 1000
 

@@ -29,6 +29,9 @@ def write_event(event):
 
 
 class Way:
+    # So many are started before they are waited for: all there are.
+    together = 1 << 20
+
     def run(self, event):
         self.start(event, 1)
         self.wait()
@@ -36,6 +39,9 @@ class Way:
 
 class Plain(Way):
     """A new interpreter that loads everything, as each task does today."""
+
+    # Of a hundred that load side by side none is there for as long as all take.
+    together = 8
 
     def __init__(self, name="plain"):
         self.cgroup = CGROUPS / f"bench-{name}"

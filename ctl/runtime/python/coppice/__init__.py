@@ -30,12 +30,20 @@ _becoming = False
 _pid = 0
 
 
+# A function is looked up when it is asked for first: in the template, not in each task.
+FUNCTIONS = ("checkpoint", "is_template", "ready", "defer_ready", "reshare", "reset", "idle", "seal_heap",
+             "python_arguments", "python_environment")
+
+
 def _load():
     """libcoppice: preloaded into a template, else it is not needed at all."""
     try:
         lib = ctypes.PyDLL(None, use_errno=True)
-        lib.coppice_checkpoint.restype = ctypes.c_int
-        lib.coppice_task_strings.restype = ctypes.c_size_t
+        for name in FUNCTIONS:
+            getattr(lib, f"coppice_{name}").argtypes = []
+        lib.coppice_reshare.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+        lib.coppice_python_environment.argtypes = [ctypes.py_object]
+        lib.coppice_python_arguments.restype = ctypes.py_object
         return lib
     except AttributeError:
         return None
@@ -58,7 +66,13 @@ def _seeded_shortly(hook):
     generator = getattr(hook, "__self__", None)
     if type(generator).__module__ != "random" or hook.__name__ != "seed":
         return hook
-    return lambda: generator.seed(int.from_bytes(os.urandom(SEED_BYTES), "little"))
+    seed = super(type(generator), generator).seed
+
+    def reseed():
+        seed(int.from_bytes(os.urandom(SEED_BYTES), "little"))
+        # What the class adds to its base.
+        generator.gauss_next = None
+    return reseed
 
 
 def _in_children_only(hook):
@@ -243,36 +257,28 @@ def _refresh_thread():
         threading.main_thread()._set_native_id()
 
 
-def _libc_environ():
-    environ = ctypes.POINTER(ctypes.c_char_p).in_dll(ctypes.pythonapi, "environ")
-    index = 0
-    while environ and environ[index] is not None:
-        yield environ[index]
-        index += 1
-
-
-def _strings():
-    """(arguments, environment): a task's are one piece of memory; in a template those of libc."""
-    start, arguments = ctypes.c_void_p(), ctypes.c_size_t()
-    size = _lib.coppice_task_strings(ctypes.byref(start), ctypes.byref(arguments))
-    if not size:
-        return [], list(_libc_environ())
-    strings = ctypes.string_at(start, size).split(b"\0")
-    number = arguments.value
-    return strings[:number], strings[number:-1]
-
-
 def _refresh_strings():
-    arguments, environment = _strings()
+    """See strings.c."""
+    arguments = _lib.coppice_python_arguments()
     if _task:
-        sys.argv[:] = map(os.fsdecode, arguments)
-    data = os.environ._data
-    data.clear()
-    for string in environment:
-        # Not "in", which asks bytes for a number first, and makes an exception of each answer.
-        name, equals, value = string.partition(b"=")
-        if equals:
-            data[name] = value
+        sys.argv[:] = arguments
+    _lib.coppice_python_environment(os.environ._data)
+
+
+def setting(name):
+    """
+    A variable of the environment, as bytes, or None. Tasks ask for some first thing, and os.environ decodes
+    what it is asked for and makes an exception of each answer that is no.
+    """
+    return os.environ._data.get(name)
+
+
+def take_setting(name):
+    """One that the controller has set for this program alone, and for none that it starts."""
+    value = os.environ._data.pop(name, None)
+    if value is not None:
+        os.unsetenv(name)
+    return value
 
 
 def _reseed():

@@ -43,7 +43,7 @@ import time
 import traceback
 
 import coppice
-from coppice import channel, ending
+from coppice import channel, decoding, ending
 
 # What the cloud allows at most.
 TIMEOUT_NS = 900 * 1_000_000_000
@@ -68,7 +68,7 @@ class Context:
         self.log_group_name = self.log_stream_name = self.function_name
         self.identity = self.client_context = None
         # Time runs from the request, not from when the function got to run.
-        request = int(os.environ.get("COPPICE_REQUEST_NS", time.monotonic_ns()))
+        request = int(coppice.setting(b"COPPICE_REQUEST_NS") or time.monotonic_ns())
         self._deadline = event.get("deadline_ns", request + TIMEOUT_NS)
 
     def get_remaining_time_in_millis(self):
@@ -117,19 +117,20 @@ def close_connections():
 
 def decode(data):
     try:
-        return json.loads(data) if data.strip() else {}
+        return decoding.loads(data) if data.strip() else {}
     except ValueError as error:
         sys.exit(f"coppice.bootstrap: the event is not JSON ({error}): give a file with one JSON value")
 
 
 def read_event():
-    descriptor = os.environ.pop("COPPICE_EVENT_FD", None)
+    descriptor = coppice.take_setting(b"COPPICE_EVENT_FD")
     if descriptor is None:
         return {}
+    descriptor = int(descriptor)
     # Without a file's object and buffer: this is part of every start.
-    pieces = iter(lambda: os.read(int(descriptor), 1 << 16), b"")
+    pieces = iter(lambda: os.read(descriptor, 1 << 16), b"")
     data = b"".join(pieces)
-    os.close(int(descriptor))
+    os.close(descriptor)
     return decode(data)
 
 
@@ -191,13 +192,13 @@ def invoke(handler, event, context):
 
 def serve(handler, name, reuse):
     """One event after the other. A reset goes on behind the checkpoint, not here."""
-    descriptor = int(os.environ.pop("COPPICE_EVENT_FD"))
+    descriptor = int(coppice.take_setting(b"COPPICE_EVENT_FD"))
     while line := read_line(descriptor):
         event, context = decode(line), Context(name)
         coppice.ready()
         if invoke(handler, event, context):
             return 1
-        if reuse == "reset":
+        if reuse == b"reset":
             coppice.reset()
         coppice.idle()
     return 0
@@ -234,9 +235,9 @@ def main():
         if placement.learning():
             learn(handler, name, arguments.warm)
     coppice.checkpoint()
-    reuse = os.environ.pop("COPPICE_REUSE", None)
-    if "COPPICE_CHANNEL_FD" in os.environ:
-        return channel.serve(handler, reuse, lambda event: Context(name, event))
+    reuse, descriptor = coppice.take_setting(b"COPPICE_REUSE"), coppice.take_setting(b"COPPICE_CHANNEL_FD")
+    if descriptor:
+        return channel.serve(int(descriptor), handler, reuse, lambda event: Context(name, event))
     return serve(handler, name, reuse) if reuse else invoke(handler, *begin(name))
 
 

@@ -11,6 +11,7 @@ import sys
 import traceback
 
 import coppice
+from coppice import decoding
 
 
 def receive(descriptor):
@@ -22,7 +23,7 @@ def receive(descriptor):
             return None
         data += piece
     line, _, body = data.partition(b"\n")
-    head = json.loads(line)
+    head = decoding.loads(line)
     pieces, left = [body], head["length"] - len(body)
     while left > 0:
         piece = os.read(descriptor, min(left, 1 << 20))
@@ -50,7 +51,7 @@ def failure(error, kind, event):
 def call(handler, event, body, context):
     """The type of the answer, and what is to be said."""
     try:
-        argument = json.loads(body) if body.strip() else {}
+        argument = decoding.loads(body) if body.strip() else {}
     except ValueError as error:
         return "invalid", str(error)
     try:
@@ -115,11 +116,10 @@ def rehearse(make_context, times=coppice.REHEARSALS):
         os.environ.pop(name, None)
 
 
-def serve(handler, reuse, make_context):
+def serve(descriptor, handler, reuse, make_context):
     """Until the coordinator has no more. A reset goes on behind the checkpoint, not here."""
-    descriptor = int(os.environ.pop("COPPICE_CHANNEL_FD"))
     prepare(descriptor)
-    if os.environ.pop("COPPICE_SPARE", None):
+    if coppice.take_setting(b"COPPICE_SPARE"):
         # It has the time: what an event writes to is its own then.
         rehearse(make_context, 1)
     send(descriptor, {"type": "next"})
@@ -128,7 +128,7 @@ def serve(handler, reuse, make_context):
         context = make_context(event)
         coppice.ready()
         answer(descriptor, handler, event, body, context)
-        if reuse == "reset":
+        if reuse == b"reset":
             coppice.reset()
         coppice.idle()
         send(descriptor, {"type": "next"})

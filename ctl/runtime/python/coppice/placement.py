@@ -16,7 +16,7 @@ HEADER = b"coppice-placement 2\n"
 # As many as identities.h has room for.
 MOST = 1 << 18
 # As placement.h has them.
-LEARNS, PLACES, INVALID, IMPOSSIBLE = 1, 2, 3, 4
+LEARNS, PLACES, INVALID, IMPOSSIBLE, TOO_LONG = 1, 2, 3, 4, 5
 
 _lib = ctypes.PyDLL(None, use_errno=True)
 _learning = None
@@ -61,6 +61,9 @@ def begin():
     begun = _lib.coppice_placement_begin(descriptor)
     if begun == INVALID:
         _refuse("the placement is not one that was learned: remove its file, and it is learned again")
+    if begun == TOO_LONG:
+        _refuse(f"the placement lists more than the {MOST:,} allocations that there is room for: "
+                "remove its file, and it is learned again")
     if begun == IMPOSSIBLE:
         _refuse("this interpreter's allocators cannot be placed: leave the placement out")
     if begun == LEARNS:
