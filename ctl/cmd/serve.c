@@ -4,6 +4,7 @@
 #include "lib/file.h"
 #include "lib/name.h"
 #include "serve/coordinator.h"
+#include "serve/standing.h"
 
 #define SOCKET		RUN_DIRECTORY "/serve.sock"
 #define PORT		3001
@@ -11,12 +12,13 @@
 #define HOPS_MAX	8
 #define FORWARDS_MAX	1000
 #define LOAD_MAX	100000
+#define SPARES_MAX	100000
 #define RESERVE		(64ULL << 20)
 
 enum {
 	OPTION_SOCKET = 256, OPTION_PORT, OPTION_WAIT, OPTION_RETRY, OPTION_IDLE, OPTION_RESERVE,
 	OPTION_ANY_USER, OPTION_LISTEN, OPTION_CERTIFICATE, OPTION_KEY, OPTION_CA, OPTION_HOPS,
-	OPTION_FORWARDS, OPTION_LOAD, OPTION_NO_SPARES, OPTION_MQTT, OPTION_MQTT_ID, OPTION_MQTT_LOGIN,
+	OPTION_FORWARDS, OPTION_LOAD, OPTION_SPARES, OPTION_NO_SPARES, OPTION_MQTT, OPTION_MQTT_ID, OPTION_MQTT_LOGIN,
 	OPTION_MQTT_CA, OPTION_MQTT_CERTIFICATE, OPTION_MQTT_KEY,
 };
 
@@ -49,6 +51,9 @@ static const struct argp_option options[] = {
 	  .doc = "have as many requests under way to others at a time (default: 16)" },
 	{ .name = "load", .key = OPTION_LOAD, .arg = "PERCENT",
 	  .doc = "start no task while the last minute's load is above this share of all processors (default: 0, at any load)" },
+	{ .name = "spares", .key = OPTION_SPARES, .arg = "N",
+	  .doc = "have a task ready for as many groups that are not in use, those that were last or are newest "
+		 "(default: one for each 32 MiB of the hub's memory)" },
 	{ .name = "no-spares", .key = OPTION_NO_SPARES,
 	  .doc = "start no task before there is an event for it, but what functions want to have warm" },
 	{ .name = "mqtt", .key = OPTION_MQTT, .arg = "HOST[:PORT]",
@@ -146,6 +151,8 @@ static int option(int key, char *arg, void *data, struct error *err)
 		return number("a number of requests", arg, FORWARDS_MAX, &settings->forwards, err);
 	case OPTION_LOAD:
 		return number("a load in percent", arg, LOAD_MAX, &settings->load, err);
+	case OPTION_SPARES:
+		return number("a number of groups", arg, SPARES_MAX, &settings->standing, err);
 	case OPTION_NO_SPARES:
 		settings->spares = false;
 		return 0;
@@ -177,6 +184,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	struct settings settings = {
 		.socket = SOCKET, .port = PORT, .wait_s = 10, .retry_s = 60, .idle_s = 600,
 		.reserve = RESERVE, .hops = 3, .forwards = 16, .spares = true,
+		.standing = standing_default(),
 	};
 
 	if (cmd_parse(&cmd_serve, argc, argv, option, &settings, err) || check(&settings, err))
@@ -188,7 +196,7 @@ const struct command cmd_serve = {
 	.object = "serve",
 	.args = "[--socket PATH] [--port N] [--wait SECONDS] [--retry SECONDS] [--idle SECONDS] "
 		"[--reserve BYTES] [--any-user] [--listen ADDRESS:PORT] [--certificate FILE] [--key FILE] [--ca FILE] "
-		"[--hops N] [--forwards N] [--load PERCENT] [--no-spares] [--mqtt HOST[:PORT]] [--mqtt-id ID] "
+		"[--hops N] [--forwards N] [--load PERCENT] [--spares N] [--no-spares] [--mqtt HOST[:PORT]] [--mqtt-id ID] "
 		"[--mqtt-login FILE] [--mqtt-ca FILE] [--mqtt-certificate FILE] [--mqtt-key FILE]",
 	.summary = "Take requests and have tasks of functions answer them",
 	.help = "Serves the Lambda Invoke API to clients of this hub and, with --listen, to devices, and the Runtime API to tasks. "

@@ -35,6 +35,7 @@ struct group_info {
 	char reshare[POLICY_SIZE];
 	uint32_t max_tasks;	/* 0: no limit */
 	bool adopt;		/* ordinary processes that appear in the cgroup; memfd: no image */
+	bool nests;		/* memfd: cgroups of other groups are or were below it */
 	/* statistics */
 	uint32_t tasks;
 	uint64_t entered, forked, faults, mapped_ahead, copied_ahead;

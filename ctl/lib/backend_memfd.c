@@ -94,6 +94,7 @@ static struct group_info group_record(const char *name, const json_t *json)
 		.owner = number(json, "owner"),
 		.max_tasks = number(json, "max_tasks"),
 		.adopt = json_is_true(json_object_get(json, "adopt")),
+		.nests = json_is_true(json_object_get(json, "nests")),
 	};
 
 	snprintf(info.name, sizeof(info.name), "%s", name);
@@ -105,10 +106,11 @@ static struct group_info group_record(const char *name, const json_t *json)
 
 static json_t *group_json(const struct group_info *info)
 {
-	return json_pack("{s:I, s:I, s:I, s:s, s:s, s:s, s:b}",
+	return json_pack("{s:I, s:I, s:I, s:s, s:s, s:s, s:b, s:b}",
 			 "id", (json_int_t)info->id, "owner", (json_int_t)info->owner,
 			 "max_tasks", (json_int_t)info->max_tasks, "image", info->image,
-			 "cgroup", info->cgroup, "reshare", info->reshare, "adopt", info->adopt);
+			 "cgroup", info->cgroup, "reshare", info->reshare, "adopt", info->adopt,
+			 "nests", info->nests);
 }
 
 /*
@@ -347,31 +349,111 @@ static int check_image(const struct group_info *group, struct error *err)
 		check_owner(&record.info, group->owner, err);
 }
 
+static int write_group(const struct group_info *info, struct error *err)
+{
+	autojson json_t *json = group_json(info);
+
+	if (!json)
+		return error_set(err, ENOMEM, "out of memory");
+	return state_write(STATE_GROUPS, info->name, json, err);
+}
+
+static bool is_below(const char *cgroup, const char *other)
+{
+	size_t len = strlen(other);
+
+	return !strncmp(cgroup, other, len) && cgroup[len] == '/';
+}
+
+struct newcomer {
+	struct group_info *info;
+	struct error *err;
+};
+
+/* So that who counts a group's tasks need not read the records of all others. */
+static int note_nesting(const char *name, const json_t *json, void *data)
+{
+	const struct newcomer *newcomer = data;
+	struct group_info other = group_record(name, json);
+
+	if (is_below(other.cgroup, newcomer->info->cgroup))
+		newcomer->info->nests = true;
+	if (other.nests || !is_below(newcomer->info->cgroup, other.cgroup))
+		return 0;
+	other.nests = true;
+	return write_group(&other, newcomer->err);
+}
+
 static int group_add(const struct group_info *group, struct error *err)
 {
 	autoclose int lock = state_lock(err);
 	struct group_info info = *group;
-	autojson json_t *json = NULL;
+	struct newcomer newcomer = { &info, err };
 
 	if (lock < 0 || name_check("a group", group->name, err) ||
 	    refuse_existing_group(group->name, err) || check_image(group, err) ||
+	    state_each(STATE_GROUPS, note_nesting, &newcomer, err) ||
 	    state_next_id(lock, &info.id, err))
 		return -1;
-	json = group_json(&info);
-	if (!json)
-		return error_set(err, ENOMEM, "out of memory");
-	return state_write(STATE_GROUPS, group->name, json, err);
+	return write_group(&info, err);
+}
+
+/*
+ * Tasks: the processes in the group's cgroup, and in those below that are no other group's.
+ */
+
+struct members {
+	const struct group_info *group;
+	pid_t *pids;
+	size_t nr;
+	struct error *err;
+};
+
+static bool contains(const pid_t *pids, size_t nr, pid_t pid)
+{
+	size_t i;
+
+	for (i = 0; i < nr; i++)
+		if (pids[i] == pid)
+			return true;
+	return false;
+}
+
+static int drop_nested(const char *name, const json_t *json, void *data)
+{
+	struct group_info other = group_record(name, json);
+	struct members *members = data;
+	autofree pid_t *pids = NULL;
+	size_t nr, left = 0, i;
+
+	if (!is_below(other.cgroup, members->group->cgroup))
+		return 0;
+	if (cgroup_pids(other.cgroup, &pids, &nr, members->err))
+		return -1;
+	for (i = 0; i < members->nr; i++)
+		if (!contains(pids, nr, members->pids[i]))
+			members->pids[left++] = members->pids[i];
+	members->nr = left;
+	return 0;
+}
+
+/* The caller frees ->pids, also on failure. */
+static int find_members(const struct group_info *group, struct members *members, struct error *err)
+{
+	*members = (struct members) { .group = group, .err = err };
+	if (cgroup_pids(group->cgroup, &members->pids, &members->nr, err))
+		return -1;
+	return group->nests && state_each(STATE_GROUPS, drop_nested, members, err) ? -1 : 0;
 }
 
 static int count_tasks(struct group_info *info, struct error *err)
 {
-	autofree pid_t *pids = NULL;
-	size_t nr;
+	struct members members;
+	int ret = find_members(info, &members, err);
 
-	if (cgroup_pids(info->cgroup, &pids, &nr, err))
-		return -1;
-	info->tasks = nr;
-	return 0;
+	info->tasks = members.nr;
+	free(members.pids);
+	return ret;
 }
 
 static int read_group(const char *name, struct group_info *info, struct error *err)
@@ -452,40 +534,32 @@ static int admit(const char *group, struct error *err)
 	return ret;
 }
 
-/*
- * Tasks: the processes in the group's cgroup.
- */
-
-static bool contains(const pid_t *pids, size_t nr, pid_t pid)
+static int each_member(const struct members *members, task_fn fn, void *data)
 {
+	struct proc_stat process;
+	int ret = 0;
 	size_t i;
 
-	for (i = 0; i < nr; i++)
-		if (pids[i] == pid)
-			return true;
-	return false;
+	for (i = 0; i < members->nr && !ret; i++) {
+		struct task_info info = { .id = members->pids[i], .pid = members->pids[i] };
+
+		if (!proc_stat(info.pid, &process))
+			continue;
+		snprintf(info.group, sizeof(info.group), "%s", members->group->name);
+		info.forked = contains(members->pids, members->nr, process.parent);
+		info.age_ms = proc_age_ms(process.start);
+		ret = fn(&info, data);
+	}
+	return ret;
 }
 
 static int each_task(const struct group_info *group, task_fn fn, void *data,
 		     struct error *err)
 {
-	autofree pid_t *pids = NULL;
-	struct proc_stat process;
-	size_t nr, i;
-	int ret = 0;
+	struct members members;
+	int ret = find_members(group, &members, err) ? -1 : each_member(&members, fn, data);
 
-	if (cgroup_pids(group->cgroup, &pids, &nr, err))
-		return -1;
-	for (i = 0; i < nr && !ret; i++) {
-		struct task_info info = { .id = pids[i], .pid = pids[i] };
-
-		if (!proc_stat(pids[i], &process))
-			continue;
-		snprintf(info.group, sizeof(info.group), "%s", group->name);
-		info.forked = contains(pids, nr, process.parent);
-		info.age_ms = proc_age_ms(process.start);
-		ret = fn(&info, data);
-	}
+	free(members.pids);
 	return ret;
 }
 

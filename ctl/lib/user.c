@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "name.h"
@@ -93,11 +94,15 @@ const char *user_name(uid_t uid)
 	return number;
 }
 
+/*
+ * By system calls: the C library's functions have all threads follow, and a child has a list of the ones that its
+ * parent had. It would wait for ever for one that was about to begin or end.
+ */
 int user_become(const struct user *user, struct error *err)
 {
-	if (setgroups(user->nr_groups, user->groups) ||
-	    setresgid(user->gid, user->gid, user->gid) ||
-	    setresuid(user->uid, user->uid, user->uid))
+	if (syscall(SYS_setgroups, user->nr_groups, user->groups) ||
+	    syscall(SYS_setresgid, user->gid, user->gid, user->gid) ||
+	    syscall(SYS_setresuid, user->uid, user->uid, user->uid))
 		return error_set(err, errno, "the rights of user %s could not be taken on: %s: run as root",
 				 user->name, strerror(errno));
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))

@@ -18,6 +18,7 @@
 #include "lib/cleanup.h"
 #include "lib/file.h"
 #include "log.h"
+#include "standing.h"
 #include "systemd.h"
 #include "task.h"
 #include "task_survivors.h"
@@ -162,6 +163,7 @@ static void on_tick(struct timer *timer)
 	pool_make_room(coordinator);
 	if (!coordinator->draining)
 		pool_fill_all(coordinator);
+	standing_choose(coordinator);
 	queue_look(&coordinator->queue);
 	if (coordinator->settings.mqtt.broker)
 		mqtt_tick(&coordinator->mqtt);

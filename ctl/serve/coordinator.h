@@ -8,7 +8,7 @@
  *	invoke, runtime_api, metrics	what is served by HTTP: to clients, to tasks, to monitors
  *	request		what is asked for
  *	pool		a deployed function: its tasks, what it has measured, its log
- *	spare		a task of a group for whichever of its functions needs one
+ *	spare, standing	a task of a group for whichever of its functions needs one; of which groups, unused
  *	waiting		requests of all functions that wait for a task, in order
  *	forward, curl	requests that go to another hub or to the cloud
  *	task		one process that handles events one after the other
@@ -40,6 +40,7 @@ struct settings {
 	unsigned int idle_s;	/* until an idle task is ended */
 	uint64_t reserve;	/* bytes of the hub's memory that stay available */
 	bool spares;		/* a task of each group in use waits for whichever function needs one */
+	unsigned int standing;	/* so many groups have one before they are in use, and after */
 	bool any_user;		/* may invoke */
 	unsigned int hops;	/* hubs at most that a request comes through */
 	unsigned int forwards;	/* requests under way to others at a time */
@@ -72,6 +73,7 @@ struct coordinator {
 	bool draining;		/* nothing new is taken */
 	bool leaving;		/* and the tasks are the next coordinator's */
 	TAILQ_HEAD(spent, task) spent;	/* to be ended once what they answered is sent */
+	bool standing_due;	/* the next standing spare may be started */
 	bool changed;		/* a request may be given to a task, or a task be started */
 };
 

@@ -16,6 +16,7 @@
 #include "task_record.h"
 
 #define LOOK_NS		(60 * NS_PER_S)	/* at manifests of functions that have no pool yet */
+#define SETTLED_S	2		/* after which a directory's last change is complete */
 
 /* When its manifest was written; all zero: it is not deployed. */
 static struct timespec stamp_of(const char *name)
@@ -59,7 +60,7 @@ static int load(struct pool *pool, const char *name, struct error *err)
 	pool->function = function;
 	pool->log.name = pool->function.name;
 	pool->stamp = stamp;
-	pool->deleted = false;
+	pool->deleted = pool->rests = false;
 	grants_stamp(pool->group, &pool->grants);
 	return 0;
 }
@@ -112,6 +113,7 @@ static int refresh(struct pool *pool, struct error *err)
 {
 	struct timespec stamp = stamp_of(pool->function.name);
 	char name[IMAGE_NAME_MAX + 1], group[IMAGE_NAME_MAX + 1];
+	bool was_deleted = pool->deleted;
 
 	if (same_time(&stamp, &pool->stamp) && !pool->deleted) {
 		refresh_grants(pool);
@@ -122,8 +124,8 @@ static int refresh(struct pool *pool, struct error *err)
 	end_tasks(pool, "the function was changed");
 	if (!load(pool, name, err)) {
 		/* Whoever wants the group empty, to delete it, wants no other spare in its place. */
-		if (!strcmp(group, pool->group))
-			pool->last_event = 0;
+		if (!was_deleted && !strcmp(group, pool->group))
+			pool_rest(pool);
 		return 0;
 	}
 	pool->deleted = true;
@@ -151,9 +153,10 @@ static int add_new(const struct function *function, void *data)
 {
 	struct coordinator *coordinator = data;
 	bool listens = coordinator->settings.mqtt.broker && function->nr_triggers;
+	bool spared = coordinator->settings.standing && spare_possible(coordinator, function);
 	struct error ignored;
 
-	if ((function->min_warm || listens) && !find(coordinator, function->name))
+	if ((function->min_warm || listens || spared) && !find(coordinator, function->name))
 		(void)add(coordinator, function->name, &ignored);
 	return 0;
 }
@@ -166,7 +169,7 @@ static void end_idle_too_long(struct pool *pool)
 	for (task = TAILQ_FIRST(&pool->tasks); task; task = next) {
 		next = TAILQ_NEXT(task, link);
 		if (task->state == TASK_IDLE && now - task->since > limit &&
-		    (task->spare || pool->nr_tasks > pool->function.min_warm))
+		    (task->spare ? spare_is_one_too_many(pool) : pool->nr_tasks > pool->function.min_warm))
 			task_end(task, "it was idle");
 	}
 }
@@ -194,6 +197,14 @@ void pool_refresh_all(struct coordinator *coordinator)
 	}
 }
 
+/* A function's directory is there a moment before its manifest. */
+static bool is_settled(const struct timespec *stamp)
+{
+	struct timespec now;
+
+	return !clock_gettime(CLOCK_REALTIME, &now) && now.tv_sec - stamp->tv_sec > SETTLED_S;
+}
+
 /* All of them are read only if one was added or deleted, and now and then. */
 static void add_all_new(struct coordinator *coordinator)
 {
@@ -201,7 +212,7 @@ static void add_all_new(struct coordinator *coordinator)
 	struct error ignored;
 
 	(void)!stat(FUNCTION_DIRECTORY, &stat_);
-	if (same_time(&stat_.st_mtim, &coordinator->functions_stamp) &&
+	if (same_time(&stat_.st_mtim, &coordinator->functions_stamp) && is_settled(&stat_.st_mtim) &&
 	    loop_now() - coordinator->functions_read < LOOK_NS)
 		return;
 	coordinator->functions_stamp = stat_.st_mtim;
@@ -338,10 +349,17 @@ bool pool_is_in_use(const struct pool *pool)
 	       loop_now() - pool->last_event < idle_ns;
 }
 
+void pool_rest(struct pool *pool)
+{
+	pool->last_event = 0;
+	pool->rests = true;
+}
+
 bool pool_wants_next(const struct pool *pool)
 {
-	return pool->coordinator->settings.spares && pool_is_fresh(pool) && !spare_possible(pool) &&
-	       !pool->nr_idle && pool_is_in_use(pool);
+	return pool->coordinator->settings.spares && pool_is_fresh(pool) &&
+	       !spare_possible(pool->coordinator, &pool->function) && !pool->nr_idle &&
+	       pool_is_in_use(pool);
 }
 
 uint64_t pool_expected_wait(const struct pool *pool)

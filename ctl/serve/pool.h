@@ -28,7 +28,9 @@ struct pool {
 	unsigned int nr_stored;	/* requests of the queue that are handed out */
 	unsigned int nr_forwarding;	/* requests that another hub or the cloud has */
 	uint64_t forward_rest;	/* until when that is not asked */
-	uint64_t last_event;	/* when it was handed out; 0: or no task was to be had or wanted since */
+	uint64_t last_event;	/* when it was handed out; 0: or pool_rest() since */
+	bool rests;		/* no task was to be had or wanted since the last event */
+	bool stands;		/* its group has a spare though it is not in use: see standing.h */
 	unsigned int peak, last_peak;	/* tasks at work at a time, in this period and the last: see spare.c */
 	uint64_t peak_since;
 	uint64_t mean_ns;	/* of an event; 0: not known yet */
@@ -65,6 +67,8 @@ bool pool_is_fresh(const struct pool *pool);
 bool pool_wants_next(const struct pool *pool);
 /* Had it an event not long ago? */
 bool pool_is_in_use(const struct pool *pool);
+/* No task is to be had, or wanted: none is started before there is an event for it. */
+void pool_rest(struct pool *pool);
 
 /* How long a request that comes now waits, by what was measured. */
 uint64_t pool_expected_wait(const struct pool *pool);

@@ -5,6 +5,7 @@
 #include "coordinator.h"
 #include "memory.h"
 #include "spare.h"
+#include "standing.h"
 #include "task.h"
 
 #define QUIET_NS	(100 * NS_PER_MS)
@@ -17,8 +18,7 @@ static bool is_reset(const struct pool *pool)
 	return !pool_is_fresh(pool) && pool->function.reuse == FUNCTION_RESET;
 }
 
-/* Would a task that was started for one do for the other? All else comes with the event. */
-static bool are_kin(const struct pool *a, const struct pool *b)
+bool spare_serves_both(const struct pool *a, const struct pool *b)
 {
 	return !strcmp(a->group, b->group) && a->function.memory == b->function.memory &&
 	       is_reset(a) == is_reset(b) && !memcmp(&a->grants, &b->grants, sizeof(a->grants));
@@ -33,7 +33,7 @@ struct task *spare_take(struct pool *pool, bool starting)
 	if (pool->deleted || pool->nr_tasks >= pool->function.max)
 		return NULL;
 	TAILQ_FOREACH(other, &pool->coordinator->pools, link) {
-		if (!other->nr_spares || !are_kin(pool, other))
+		if (!other->nr_spares || !spare_serves_both(pool, other))
 			continue;
 		TAILQ_FOREACH(task, &other->tasks, link)
 			if (task->spare && task->state == state && task_takes_events(task)) {
@@ -45,10 +45,10 @@ struct task *spare_take(struct pool *pool, bool starting)
 }
 
 /* Tasks of an image are told with the event whose they are, others at their start. */
-bool spare_possible(const struct pool *pool)
+bool spare_possible(const struct coordinator *coordinator, const struct function *function)
 {
-	return pool->coordinator->settings.spares && pool->function.mode == FUNCTION_IMAGE &&
-	       pool->function.runtime == FUNCTION_PYTHON;
+	return coordinator->settings.spares && function->mode == FUNCTION_IMAGE &&
+	       function->runtime == FUNCTION_PYTHON;
 }
 
 /* What is at work now is not to be slowed down, unless it takes long. */
@@ -77,21 +77,35 @@ static unsigned int number_wanted(const struct pool *pool)
 {
 	unsigned int peak = pool->peak > pool->last_peak ? pool->peak : pool->last_peak;
 
-	if (!peak || !pool_is_fresh(pool))
+	if (!peak || !pool_is_fresh(pool) || !pool_is_in_use(pool))
 		return 1;
 	return peak < SPARES_MAX ? peak : SPARES_MAX;
 }
 
-bool spare_wanted(const struct pool *pool)
+static unsigned int number_there(const struct pool *pool)
 {
 	const struct pool *other;
 	unsigned int nr = 0;
 
-	if (!spare_possible(pool) || !pool_is_in_use(pool) || !is_quiet(pool) ||
-	    memory_available() / 2 < pool->coordinator->settings.reserve)
-		return false;
 	TAILQ_FOREACH(other, &pool->coordinator->pools, link)
-		if (other->nr_spares && are_kin(pool, other))
+		if (other->nr_spares && spare_serves_both(pool, other))
 			nr += other->nr_spares;
-	return nr < number_wanted(pool);
+	return nr;
+}
+
+static bool is_to_have_one(const struct pool *pool)
+{
+	return pool_is_in_use(pool) || (pool->stands && standing_possible(pool));
+}
+
+bool spare_wanted(const struct pool *pool)
+{
+	return spare_possible(pool->coordinator, &pool->function) && is_to_have_one(pool) &&
+	       is_quiet(pool) && memory_available() / 2 >= pool->coordinator->settings.reserve &&
+	       number_there(pool) < number_wanted(pool);
+}
+
+bool spare_is_one_too_many(const struct pool *pool)
+{
+	return !is_to_have_one(pool) || number_there(pool) > number_wanted(pool);
 }

@@ -236,7 +236,7 @@ static void start_failed(struct task *task)
 		say_end(task, &err);
 	log_event(LOG_ERR, "start-failed", "function", task->pool->function.name, "reason",
 		  err.text, NULL);
-	task->pool->last_event = 0;
+	pool_rest(task->pool);
 	if (!task->spare)
 		waiting_fail(task->pool, err.text);
 }
@@ -274,7 +274,7 @@ static void on_exit_(struct watch *watch, uint32_t events)
 		channel_finish(task);
 	/* Whoever ends a task that waits, to delete its group, wants no other in its place. */
 	else if (task->state == TASK_IDLE)
-		task->pool->last_event = 0;
+		pool_rest(task->pool);
 	task_end(task, NULL);
 	task->exited = true;
 	remove_task(task);
@@ -333,6 +333,7 @@ void task_give(struct task *task, struct request *request)
 
 	pool->invocations++;
 	pool->last_event = loop_now();
+	pool->rests = false;
 	task_record_unsettle(task, true);
 	task->request = request;
 	task->events++;
@@ -411,6 +412,7 @@ void task_is_ready(struct task *task)
 	TAILQ_REMOVE(&pool->tasks, task, link);
 	TAILQ_INSERT_HEAD(&pool->tasks, task, link);
 	pool->coordinator->changed = true;
+	pool->coordinator->standing_due |= task->spare;
 }
 
 /* Its process is there already. */

@@ -174,19 +174,37 @@ static void start_for(struct pool *pool)
 		return;
 	log_event(LOG_ERR, "start-failed", "function", pool->function.name, "reason", err.text,
 		  NULL);
-	pool->last_event = 0;
+	pool_rest(pool);
 	waiting_fail(pool, err.text);
 }
 
-static void start_spare(struct pool *pool)
+/* True if there is one more now. */
+static bool start_spare(struct pool *pool)
 {
 	struct error err;
 
-	if (!spare_wanted(pool) || !task_begin(pool, true, &err))
-		return;
+	if (!spare_wanted(pool))
+		return false;
+	if (!task_begin(pool, true, &err))
+		return true;
 	log_event(LOG_ERR, "start-failed", "function", pool->function.name, "reason", err.text,
 		  NULL);
-	pool->last_event = 0;
+	pool_rest(pool);
+	return false;
+}
+
+/* Of groups that are not in use one after the other, while nobody waits: they are in nobody's way. */
+static void start_spares(struct coordinator *coordinator)
+{
+	bool due = coordinator->standing_due && TAILQ_EMPTY(&coordinator->waiting);
+	struct pool *pool;
+
+	TAILQ_FOREACH(pool, &coordinator->pools, link)
+		due &= pool->nr_spares == pool->nr_idle_spares;
+	TAILQ_FOREACH(pool, &coordinator->pools, link)
+		if ((due || pool_is_in_use(pool)) && start_spare(pool))
+			due = false;
+	coordinator->standing_due = false;
 }
 
 /* What is ended meanwhile may be what comes next, so the list is begun anew after each. */
@@ -232,6 +250,5 @@ void waiting_dispatch(struct coordinator *coordinator)
 		;
 	TAILQ_FOREACH(pool, &coordinator->pools, link)
 		start_for(pool);
-	TAILQ_FOREACH(pool, &coordinator->pools, link)
-		start_spare(pool);
+	start_spares(coordinator);
 }

@@ -20,6 +20,7 @@ HANDLER = "def handler(event, context):\n    return event\n"
 RIVAL = BENCH / "functions" / "rival.py"
 REQUESTS = int(os.environ.get("COPPICE_BENCH_REQUESTS", "50"))
 SETTLE = 0.03           # seconds after which nothing of the last request still runs
+NEW = [f"new{number}" for number in range(7)]
 MOUNTS = "/usr", "/lib", "/lib64", "/bin", "/etc"
 
 
@@ -65,8 +66,21 @@ def median(port, path="/", between=lambda: None, requests=REQUESTS):
     return round(statistics.median(times), 1)
 
 
-def spare_is_there(hub):
-    stage.wait_for("a spare task", lambda: hub.metric("function_tasks_spare", "fresh"))
+def spare_is_there(hub, name="fresh"):
+    stage.wait_for("a spare task", lambda: hub.metric("function_tasks_spare", name))
+
+
+def first_requests(hub):
+    """Of functions that share nothing and that nobody has asked for yet; by a connection that is kept."""
+    client = Client(hub.port, stage.PATH.format("keep"))
+    client.ask()
+    times = []
+    for name in NEW:
+        spare_is_there(hub, name)
+        client.path = stage.PATH.format(name)
+        times.append(client.ask())
+        time.sleep(SETTLE)
+    return round(statistics.median(times), 1)
 
 
 def coordinator(backend):
@@ -75,6 +89,8 @@ def coordinator(backend):
         path = stage.PATH.format
         hub.deploy("keep", HANDLER, reuse="keep", concurrency={"max": 1})
         hub.deploy("fresh", HANDLER, reuse="fresh")
+        for name in NEW:
+            hub.deploy(name, HANDLER)
         if backend == "kernel":
             hub.deploy("reset", HANDLER, concurrency={"max": 1})
         hub.start()
@@ -82,6 +98,7 @@ def coordinator(backend):
         if backend == "kernel":
             yield "reset", median(hub.port, path("reset"))
         yield "spare", median(hub.port, path("fresh"), lambda: spare_is_there(hub))
+        yield "first", first_requests(hub)
         hub.stop()
         hub.start("--no-spares", "--idle", "0")
         yield "cold", median(hub.port, path("fresh"))
@@ -138,7 +155,13 @@ def measure(backend, requests=REQUESTS):
         yield way, us
 
 
+def load_diag():
+    """A hub's kernel loads it by itself, where modprobe is found; without it each request has the list of all connections read."""
+    subprocess.run(["modprobe", "-a", "tcp_diag"], check=True)
+
+
 def run():
+    load_diag()
     stage.own_hub()
     for way, us in measure("kernel", 10):
         yield {f"serve.{way}.us": us}

@@ -134,7 +134,7 @@ def runtimes(figures):
 
 SERVED = {
     "warm": "serve, a task that waits", "reset": "serve, one that was reset", "spare": "serve, the group's spare task",
-    "cold": "serve, a new task", "prefork": "pre-forked workers, Python", "process": "a process per request",
+    "first": "serve, a function's first request", "cold": "serve, a new task (no spares)", "prefork": "pre-forked workers, Python", "process": "a process per request",
     "container": "a container per request (crun)",
 }
 

@@ -160,11 +160,15 @@ def rehearse(name):
 
 
 def learn(handler, name, warm_with):
-    """What a task writes to from its resume to the end of an event, which is the last that it was warmed with."""
+    """
+    What a task writes to from its resume to the end of an event, which is the last that it was warmed with, whoever
+    hands it over.
+    """
     def event():
         coppice.prepare()
         coppice.become_child()
         begin(name)
+        channel.rehearse(lambda event: Context(name, event), 1)
         warm(handler, name, warm_with[-1:])
     coppice.become_still()
     placement.learn(event)
