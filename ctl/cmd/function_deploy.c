@@ -129,22 +129,40 @@ static int leave_behind(struct context *ctx, const struct function *function,
 
 struct finishing {
 	struct context *ctx;
+	const char *name;	/* or NULL: all */
 	enum group_running running;
 	struct error *err;
+	size_t nr;		/* that were there */
 };
 
 static int finish(const struct function *function, void *data)
 {
 	struct finishing *finishing = data;
 
+	if (finishing->name && strcmp(finishing->name, function->name))
+		return 0;
+	finishing->nr++;
 	return leave_behind(finishing->ctx, function, finishing->running, finishing->err);
 }
 
 int function_finish(struct context *ctx, enum group_running running, struct error *err)
 {
-	struct finishing finishing = { ctx, running, err };
+	struct finishing finishing = { .ctx = ctx, .running = running, .err = err };
 
 	return function_each_former(finish, &finishing, err);
+}
+
+int function_withdraw_rest(struct context *ctx, const char *name, enum group_running running,
+			   struct error *err)
+{
+	struct finishing finishing = { .ctx = ctx, .name = name, .running = running, .err = err };
+	struct error missing = *err;
+
+	if (function_each_former(finish, &finishing, err))
+		return -1;
+	if (!finishing.nr)
+		*err = missing;
+	return finishing.nr ? 0 : -1;
 }
 
 int function_replace(struct context *ctx, const struct function *old, struct function *new,

@@ -26,4 +26,11 @@ int __must_check function_finish(struct context *ctx, enum group_running running
 int __must_check function_withdraw(struct context *ctx, const struct function *function,
 				   enum group_running running, struct error *err);
 
+/*
+ * What a withdrawal of the function that failed has left: its group, its code. Refused as @err says already, that there is
+ * no such function, if there is nothing.
+ */
+int __must_check function_withdraw_rest(struct context *ctx, const char *name,
+					enum group_running running, struct error *err);
+
 #endif /* COPPICE_CMD_FUNCTION_DEPLOY_H */

@@ -149,6 +149,20 @@ int group_make(const struct backend *backend, const struct group_info *group,
 	return lock < 0 ? -1 : make(backend, group, limits, grants, err);
 }
 
+/* Once the group is gone nobody asks for the rest again: what can go goes, and the first that can't is told. */
+static int forget(const struct backend *backend, const struct group_info *info, struct error *err)
+{
+	struct error ignored;
+	int ret = overrides_forget(info->name, err);
+
+	ret |= kept_remove(info->name, ret ? &ignored : err);
+	ret |= group_take_grants(info->name, ret ? &ignored : err);
+	ret |= recipe_drop_image(backend, info->image, ret ? &ignored : err);
+	if (group_owns_cgroup(info))
+		ret |= cgroup_remove(info->cgroup, ret ? &ignored : err);
+	return ret;
+}
+
 static int unmake(const struct backend *backend, const char *name, struct error *err)
 {
 	struct group_info info;
@@ -158,11 +172,7 @@ static int unmake(const struct backend *backend, const char *name, struct error 
 	/* Tasks are refused by the backend; these have left the group by execve(). */
 	if (!info.tasks && group_owns_cgroup(&info) && refuse_processes(info.cgroup, err))
 		return -1;
-	if (backend->group_delete(name, err) || overrides_forget(name, err) ||
-	    kept_remove(name, err) || group_take_grants(name, err) ||
-	    recipe_drop_image(backend, info.image, err))
-		return -1;
-	return group_owns_cgroup(&info) ? cgroup_remove(info.cgroup, err) : 0;
+	return backend->group_delete(name, err) || forget(backend, &info, err) ? -1 : 0;
 }
 
 int group_unmake(const struct backend *backend, const char *name, struct error *err)
