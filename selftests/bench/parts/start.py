@@ -4,8 +4,6 @@ The guest's clock counts instructions, so a nanosecond is one; all that runs for
 the kernel and whoever asked included.
 """
 
-import statistics
-
 from lib import measure
 
 from . import place
@@ -37,7 +35,8 @@ def measure_way(name):
     count = faults.count()
     faults.close()
     way.close()
-    line, event = (statistics.median(values) for values in zip(*pairs))
+    # Waiting for the machine's disk, where some ways have their program, is real time and no instruction.
+    line, event = (min(values) for values in zip(*pairs))
     say(f"start {name}: {line / 1000:,.0f} us, with its first event {event / 1000:,.0f}, faults {count / runs:.0f}")
     return {
         f"start.{name}.us": round(line / 1000, 1),
