@@ -58,9 +58,11 @@ def faults_to_line(name):
     shown = group(way)
     faults = measure.Faults(way.cgroup)
     way.start(crowd.event, runs)
-    to_line = sum(row[-1] for row in crowd.wait("start", runs).values())
+    counted = sum(row[-1] for row in crowd.wait("start", runs).values()) / runs
     to_gate = faults.count()
     result = ahead(name, shown, group(way), runs)
+    # The kernel counts a page that is copied ahead as a fault of the task's, which none it takes.
+    to_line = counted - result.get(f"start.{name}.copied_ahead", 0)
     crowd.open("start")
     crowd.wait(0, runs)
     in_event = faults.count() - to_gate
@@ -68,8 +70,8 @@ def faults_to_line(name):
     crowd.open_all()
     way.wait()
     way.close()
-    say(f"faults {name}: {to_line / runs}, in the event {in_event / runs}")
-    return {f"start.{name}.faults": round(to_line / runs, 1),
+    say(f"faults {name}: {to_line}, in the event {in_event / runs}")
+    return {f"start.{name}.faults": round(to_line, 1),
             f"start.{name}.faults_in_first_event": round(in_event / runs, 1), **result}
 
 
