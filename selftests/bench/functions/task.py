@@ -12,6 +12,7 @@ import ctypes
 import fcntl
 import gc
 import os
+import resource
 
 import answers
 import coppice
@@ -91,10 +92,11 @@ def step(name, context):
 
 def handler(event, context):
     now = FIRST_LINE()
+    faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     if "steps" not in event:
         work(context, event.get("warm", 1))
         return None
-    note(event, "start", now, now - int(os.environ["COPPICE_REQUEST_NS"]))
+    note(event, "start", now, now - int(os.environ["COPPICE_REQUEST_NS"]), faults)
     wait(event, "start")
     for index, name in enumerate(event["steps"]):
         began = time.monotonic_ns()

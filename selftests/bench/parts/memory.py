@@ -60,7 +60,8 @@ class Cohort:
 
     def look(self, step, before):
         pids = list(self.crowd.notes(step))[:SAMPLES]
-        if self.ksm:
+        # Before a task has offered its memory there may be nothing to scan, and then no scan ends.
+        if self.ksm and step != "start":
             self.ksm.settle()
         self.rows[self.labels[step]] = {
             # The most of some readings: what the kernel frees late was nobody's.
