@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What functions have in images and groups; `function add` and whoever serves them need it. */
+/* What functions have in images and groups; `function add` and `function restore` make it. */
 #ifndef COPPICE_CMD_FUNCTION_H
 #define COPPICE_CMD_FUNCTION_H
 

@@ -53,7 +53,7 @@ const struct command cmd_function_list = {
 	.verb = "list",
 	.summary = "Show the functions that are deployed",
 	.help = "TASKS are those of the group. The STATE is absent where the hub was started since: image and group are made "
-		"again when the function is served.",
+		"again by `function restore`, which is done at boot.",
 	.needs_backend = true,
 	.run = run,
 };
