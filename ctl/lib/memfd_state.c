@@ -86,19 +86,9 @@ json_t *state_read(const char *kind, const char *name, struct error *err)
 
 int state_write(const char *kind, const char *name, const json_t *record, struct error *err)
 {
-	char path[PATH_MAX], temporary[PATH_MAX];
+	char path[PATH_MAX];
 
-	if (record_path(kind, name, path, err))
-		return -1;
-	/* No name begins with a dot; the lock keeps others away. */
-	snprintf(temporary, sizeof(temporary), "%s/%s/.new", DIRECTORY, kind);
-	if (file_write_json(temporary, 0600, record, err))
-		return -1;
-	if (!rename(temporary, path))
-		return 0;
-	error_set(err, errno, "%s cannot be written: %s", path, strerror(errno));
-	unlink(temporary);
-	return -1;
+	return record_path(kind, name, path, err) ? -1 : file_write_json(path, 0600, record, err);
 }
 
 int state_remove(const char *kind, const char *name, struct error *err)
