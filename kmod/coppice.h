@@ -403,6 +403,7 @@ struct coppice_task *coppice_task_fork(struct coppice_task *parent,
 bool coppice_task_set_ready(struct coppice_group *group, struct mm_struct *mm);
 bool coppice_task_member(struct coppice_group *group, struct mm_struct *mm);
 struct coppice_task *coppice_task_find(struct coppice_group *group, struct mm_struct *mm);
+bool coppice_task_forked(struct coppice_group *group, struct mm_struct *mm);
 struct mm_struct *coppice_task_hold(u64 id, struct coppice_group **group);
 pid_t coppice_task_pid(const struct coppice_task *task);
 

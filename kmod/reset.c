@@ -48,6 +48,9 @@ struct reset {
 static const char no_memory[] =
 	"No memory for the reset: free memory or raise the group's memory limit";
 
+static const char homeless[] =
+	"The task was forked or entered without saying what a reset keeps: start it anew";
+
 static const char *task_refusal(const struct coppice_task *task)
 {
 	if (get_nr_threads(current) != 1)
@@ -379,7 +382,7 @@ static long reset_task(struct coppice_task *task, const char **why)
 	*why = task_refusal(task);
 	if (*why)
 		return -EBUSY;
-	*why = "The task was forked or entered without saying what a reset keeps: start it anew";
+	*why = homeless;
 	if (!task->nr_home)
 		return -EINVAL;
 	*why = no_memory;
@@ -516,7 +519,11 @@ static int remote_wait(struct remote *remote, const char **why)
 	return remote->ret < 0 ? remote->ret : 0;
 }
 
-/* The process that the memory is of, with a reference. */
+/*
+ * The process that the memory is of, with a reference. Not to be asked for that of a fork: it is
+ * the memory's from before it is finished, and until then loses what it is asked to do, or
+ * is freed, whoever has a reference.
+ */
 static struct task_struct *mm_process(struct mm_struct *mm)
 {
 	struct task_struct *process;
@@ -542,11 +549,15 @@ static struct task_struct *mm_process(struct mm_struct *mm)
 int coppice_reset_remote(struct coppice_group *group, struct mm_struct *mm,
 			 const char **why)
 {
-	struct remote *remote = remote_create(group, mm);
 	struct task_struct *process;
+	struct remote *remote;
 	int err = -ESRCH;
 
+	*why = homeless;
+	if (coppice_task_forked(group, mm))
+		return -EINVAL;
 	*why = no_memory;
+	remote = remote_create(group, mm);
 	if (!remote)
 		return -ENOMEM;
 	*why = "There is no such task: it may have ended";

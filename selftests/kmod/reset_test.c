@@ -649,6 +649,28 @@ static int play_stopped(int argc, char **argv)
 	return 3;
 }
 
+/* So much memory takes a moment to fork, and the task of the child is there from its first mapping on. */
+#define FORKS 20
+#define FORK_BYTES (64UL << 20)
+
+static int play_forking(int argc, char **argv)
+{
+	int i;
+
+	if (mmap(NULL, FORK_BYTES, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0) == MAP_FAILED)
+		return 2;
+	for (i = 0; i < FORKS; i++) {
+		pid_t child = fork();
+
+		if (!child)
+			_exit(0);
+		if (stage_wait(child))
+			return 3;
+	}
+	return 0;
+}
+
 const struct role roles[] = {
 	{ "secret", play_secret },
 	{ "sparse", play_sparse },
@@ -664,6 +686,7 @@ const struct role roles[] = {
 	{ "many", play_many },
 	{ "outside", play_outside },
 	{ "stopped", play_stopped },
+	{ "forking", play_forking },
 	{}
 };
 
@@ -765,6 +788,37 @@ TEST_F_TIMEOUT(reset, a_stopped_task_when_it_goes_on, 300)
 		     self->err.text);
 	kill(pid, SIGCONT);
 	EXPECT_EQ(0, stage_wait(pid));
+}
+
+static int take_fork(const struct task_info *info, void *data)
+{
+	if (info->forked)
+		*(uint64_t *)data = info->id;
+	return 0;
+}
+
+/* There is no process yet that could be asked, and perhaps there never is. */
+TEST_F_TIMEOUT(reset, of_a_task_that_is_being_forked, 300)
+{
+	pid_t pid = stage_enter("stage", "forking", NULL, &self->err), ended = 0;
+	int status = 0, refused = 0;
+	uint64_t id;
+
+	while (!ended) {
+		id = 0;
+		backend_kernel.task_each("stage", take_fork, &id, &self->err);
+		if (id) {
+			EXPECT_EQ(-1, backend_kernel.task_reset(id, &self->err));
+			EXPECT_TRUE(self->err.code == EINVAL || self->err.code == ENOENT) {
+				TH_LOG("%s", self->err.text);
+			}
+			refused += self->err.code == EINVAL;
+		}
+		ended = waitpid(pid, &status, WNOHANG);
+	}
+	EXPECT_EQ(0, status);
+	EXPECT_GT(refused, 0);
+	EXPECT_TRUE(stage_unused());
 }
 
 /* A task that dies meanwhile is gone, and takes nothing along. */
