@@ -305,9 +305,16 @@ static int restore_segments(struct reset *reset)
 	return 0;
 }
 
-/* What the task wrote to its arguments; the kernel's own mappings have no file. */
+/*
+ * What the task wrote to its arguments, and to the kernel's own mappings: it may make the vDSO
+ * writable, and has a copy then. Only those have neither a file nor fresh memory.
+ */
 static void restore_home_vma(struct vm_area_struct *vma)
 {
+	bool kernels = !vma->vm_file && !vma_is_anonymous(vma);
+
+	if (kernels && vma->anon_vma)
+		coppice_zap(vma, vma->vm_start, vma->vm_end - vma->vm_start);
 	if (vma->vm_file && !(vma->vm_flags & (VM_SHARED | VM_SPECIAL)) && !is_vm_hugetlb_page(vma))
 		coppice_zap(vma, vma->vm_start, vma->vm_end - vma->vm_start);
 }
@@ -343,10 +350,19 @@ static void restore_home(struct reset *reset)
 	mmap_write_unlock(task->mm);
 }
 
-static int restore_memory(struct reset *reset)
+static bool home_kept(const struct coppice_task *task)
+{
+	return coppice_home_sum(task->mm, task->home, task->nr_home) == task->home_sum;
+}
+
+static int restore_memory(struct reset *reset, const char **why)
 {
 	int err = 0;
 
+	if (!home_kept(reset->task)) {
+		*why = "The task has mapped something in place of what a reset keeps: it is killed, start another";
+		return -EPERM;
+	}
 	/* First: a zap puts pages that were just copied on the lists, see overwrite(). */
 	restore_home(reset);
 	if (!reset->counted)
@@ -391,7 +407,7 @@ static long reset_task(struct coppice_task *task, const char **why)
 		return -ENOMEM;
 	reset->task = task;
 	reset->afresh = task->resets % COPPICE_LEARN_EVERY == COPPICE_LEARN_EVERY - 1;
-	err = restore_memory(reset);
+	err = restore_memory(reset, why);
 	trace_coppice_task_reset(task, reset->overwritten, reset->dropped);
 	kfree(reset);
 	if (err) {
