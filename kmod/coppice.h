@@ -276,6 +276,7 @@ struct coppice_group {
  * @resets: how often it was reset; changed by the task itself
  * @nr_home: ranges in @home
  * @home: what a reset keeps, sorted
+ * @home_sum: of what was mapped there when it entered
  * @reset_cookie: what the image's entry is told after a reset
  * @adopted: was running before it became a member, or is a fork of such a task
  * @adopted_pages: pages that the image's took the place of
@@ -299,6 +300,7 @@ struct coppice_task {
 	u64 resets;
 	u32 nr_home;
 	struct coppice_range home[COPPICE_KEEP_MAX];
+	u64 home_sum;
 	unsigned long reset_cookie;
 	bool adopted;
 	atomic64_t adopted_pages;
@@ -403,6 +405,7 @@ struct coppice_task *coppice_task_fork(struct coppice_task *parent,
 bool coppice_task_set_ready(struct coppice_group *group, struct mm_struct *mm);
 bool coppice_task_member(struct coppice_group *group, struct mm_struct *mm);
 struct coppice_task *coppice_task_find(struct coppice_group *group, struct mm_struct *mm);
+bool coppice_task_forked(struct coppice_group *group, struct mm_struct *mm);
 struct mm_struct *coppice_task_hold(u64 id, struct coppice_group **group);
 pid_t coppice_task_pid(const struct coppice_task *task);
 
@@ -461,6 +464,9 @@ int coppice_hints_init(struct coppice_hints *hints, unsigned long pages);
 void coppice_hints_free(struct coppice_hints *hints);
 bool coppice_learns(const struct coppice_group *group);
 void coppice_learn(struct coppice_group *group);
+
+/* home.c */
+u64 coppice_home_sum(struct mm_struct *mm, const struct coppice_range *ranges, u32 nr);
 
 /* enter.c */
 long coppice_enter(struct coppice_group *group,

@@ -138,6 +138,7 @@ static void remember_home(struct coppice_task *task, const struct coppice_enter 
 {
 	task->nr_home = enter->nr_home;
 	memcpy(task->home, enter->home, sizeof(task->home));
+	task->home_sum = coppice_home_sum(task->mm, enter->keep, enter->nr_keep);
 	task->reset_cookie = enter->reset_cookie;
 }
 

@@ -624,6 +624,9 @@ int coppice_nl_task_reset_doit(struct sk_buff *skb, struct genl_info *info)
 	return err ? refuse(info->extack, why, err) : 0;
 }
 
+/* As generated, but for the right that listening takes: the spec has no word for it. */
+static struct genl_multicast_group mcgrps[ARRAY_SIZE(coppice_nl_mcgrps)] __ro_after_init;
+
 struct genl_family coppice_nl_family __ro_after_init = {
 	.name = COPPICE_FAMILY_NAME,
 	.version = COPPICE_FAMILY_VERSION,
@@ -633,8 +636,8 @@ struct genl_family coppice_nl_family __ro_after_init = {
 	.n_ops = ARRAY_SIZE(coppice_nl_ops),
 	/* Every operation is validated strictly, also those of old numbers. */
 	.resv_start_op = 1,
-	.mcgrps = coppice_nl_mcgrps,
-	.n_mcgrps = ARRAY_SIZE(coppice_nl_mcgrps),
+	.mcgrps = mcgrps,
+	.n_mcgrps = ARRAY_SIZE(mcgrps),
 	.pre_doit = pre_doit,
 	.post_doit = post_doit,
 };
@@ -642,6 +645,12 @@ struct genl_family coppice_nl_family __ro_after_init = {
 /** coppice_netlink_init() - Return: 0 or a negative error. */
 int __init coppice_netlink_init(void)
 {
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(mcgrps); i++) {
+		mcgrps[i] = coppice_nl_mcgrps[i];
+		mcgrps[i].flags = GENL_MCAST_CAP_SYS_ADMIN;
+	}
 	return genl_register_family(&coppice_nl_family);
 }
 

@@ -48,6 +48,9 @@ struct reset {
 static const char no_memory[] =
 	"No memory for the reset: free memory or raise the group's memory limit";
 
+static const char homeless[] =
+	"The task was forked or entered without saying what a reset keeps: start it anew";
+
 static const char *task_refusal(const struct coppice_task *task)
 {
 	if (get_nr_threads(current) != 1)
@@ -302,9 +305,16 @@ static int restore_segments(struct reset *reset)
 	return 0;
 }
 
-/* What the task wrote to its arguments; the kernel's own mappings have no file. */
+/*
+ * What the task wrote to its arguments, and to the kernel's own mappings: it may make the vDSO
+ * writable, and has a copy then. Only those have neither a file nor fresh memory.
+ */
 static void restore_home_vma(struct vm_area_struct *vma)
 {
+	bool kernels = !vma->vm_file && !vma_is_anonymous(vma);
+
+	if (kernels && vma->anon_vma)
+		coppice_zap(vma, vma->vm_start, vma->vm_end - vma->vm_start);
 	if (vma->vm_file && !(vma->vm_flags & (VM_SHARED | VM_SPECIAL)) && !is_vm_hugetlb_page(vma))
 		coppice_zap(vma, vma->vm_start, vma->vm_end - vma->vm_start);
 }
@@ -340,10 +350,19 @@ static void restore_home(struct reset *reset)
 	mmap_write_unlock(task->mm);
 }
 
-static int restore_memory(struct reset *reset)
+static bool home_kept(const struct coppice_task *task)
+{
+	return coppice_home_sum(task->mm, task->home, task->nr_home) == task->home_sum;
+}
+
+static int restore_memory(struct reset *reset, const char **why)
 {
 	int err = 0;
 
+	if (!home_kept(reset->task)) {
+		*why = "The task has mapped something in place of what a reset keeps: it is killed, start another";
+		return -EPERM;
+	}
 	/* First: a zap puts pages that were just copied on the lists, see overwrite(). */
 	restore_home(reset);
 	if (!reset->counted)
@@ -379,7 +398,7 @@ static long reset_task(struct coppice_task *task, const char **why)
 	*why = task_refusal(task);
 	if (*why)
 		return -EBUSY;
-	*why = "The task was forked or entered without saying what a reset keeps: start it anew";
+	*why = homeless;
 	if (!task->nr_home)
 		return -EINVAL;
 	*why = no_memory;
@@ -388,7 +407,7 @@ static long reset_task(struct coppice_task *task, const char **why)
 		return -ENOMEM;
 	reset->task = task;
 	reset->afresh = task->resets % COPPICE_LEARN_EVERY == COPPICE_LEARN_EVERY - 1;
-	err = restore_memory(reset);
+	err = restore_memory(reset, why);
 	trace_coppice_task_reset(task, reset->overwritten, reset->dropped);
 	kfree(reset);
 	if (err) {
@@ -516,7 +535,11 @@ static int remote_wait(struct remote *remote, const char **why)
 	return remote->ret < 0 ? remote->ret : 0;
 }
 
-/* The process that the memory is of, with a reference. */
+/*
+ * The process that the memory is of, with a reference. Not to be asked for that of a fork: it is
+ * the memory's from before it is finished, and until then loses what it is asked to do, or
+ * is freed, whoever has a reference.
+ */
 static struct task_struct *mm_process(struct mm_struct *mm)
 {
 	struct task_struct *process;
@@ -542,11 +565,15 @@ static struct task_struct *mm_process(struct mm_struct *mm)
 int coppice_reset_remote(struct coppice_group *group, struct mm_struct *mm,
 			 const char **why)
 {
-	struct remote *remote = remote_create(group, mm);
 	struct task_struct *process;
+	struct remote *remote;
 	int err = -ESRCH;
 
+	*why = homeless;
+	if (coppice_task_forked(group, mm))
+		return -EINVAL;
 	*why = no_memory;
+	remote = remote_create(group, mm);
 	if (!remote)
 		return -ENOMEM;
 	*why = "There is no such task: it may have ended";

@@ -325,6 +325,23 @@ bool coppice_task_member(struct coppice_group *group, struct mm_struct *mm)
 	return member;
 }
 
+/**
+ * coppice_task_forked() - has a task got its memory by fork?
+ * @group: the caller holds a reference
+ * @mm: of the task, held
+ */
+bool coppice_task_forked(struct coppice_group *group, struct mm_struct *mm)
+{
+	struct coppice_task *task;
+	bool forked;
+
+	spin_lock(&group->lock);
+	task = task_of(group, mm);
+	forked = task && task->forked;
+	spin_unlock(&group->lock);
+	return forked;
+}
+
 static struct mm_struct *task_hold(struct coppice_group *group, u64 id)
 {
 	struct mm_struct *mm = NULL;

@@ -5,6 +5,11 @@
 
 #include <net/genetlink.h>
 
+/* Whose stable tree lacks it lets everybody listen. */
+#ifndef GENL_MCAST_CAP_SYS_ADMIN
+#define GENL_MCAST_CAP_SYS_ADMIN	0
+#endif
+
 /* pre_doit and post_doit take split ops since 6.2. */
 #ifdef COPPICE_HAVE_SPLIT_OPS
 #define coppice_doit_ops genl_split_ops

@@ -14,6 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <netlink/genl/ctrl.h>
+#include <netlink/socket.h>
+
 #include <linux/coppice.h>
 #include <linux/coppice_dev.h>
 
@@ -226,11 +229,31 @@ TEST_F(refusal, calls_that_do_not_exist)
 	EXPECT_EQ(EFAULT, errno);
 }
 
+/* Who may not ask may not listen either, to whose tasks start and end. */
+static bool hears_events(void)
+{
+	struct netlink netlink;
+	struct error err;
+	bool heard;
+	int group;
+
+	if (netlink_open(&netlink, &err))
+		_exit(10);
+	group = genl_ctrl_resolve_grp(netlink.sock, COPPICE_FAMILY_NAME, COPPICE_MCGRP_EVENTS);
+	if (group < 0)
+		_exit(11);
+	heard = !nl_socket_add_membership(netlink.sock, group);
+	netlink_close(&netlink);
+	return heard;
+}
+
 /* As a user who got hold of the device's descriptor. */
 TEST_F(refusal, callers_without_the_capability)
 {
-	pid_t pid = fork();
+	pid_t pid;
 
+	EXPECT_TRUE(hears_events());
+	pid = fork();
 	if (!pid) {
 		struct store_info info;
 		struct error err;
@@ -245,6 +268,8 @@ TEST_F(refusal, callers_without_the_capability)
 			_exit(4);
 		if (open("/dev/coppice", O_RDWR) != -1)
 			_exit(5);
+		if (hears_events())
+			_exit(6);
 		_exit(0);
 	}
 	EXPECT_EQ(0, stage_wait(pid));

@@ -649,6 +649,112 @@ static int play_stopped(int argc, char **argv)
 	return 3;
 }
 
+/* The mapping that /proc/self/maps calls so. */
+static bool find_named(const char *name, unsigned long *start, unsigned long *end)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	bool found = false;
+	char line[512];
+
+	while (!found && fgets(line, sizeof(line), maps))
+		found = strstr(line, name) && sscanf(line, "%lx-%lx", start, end) == 2;
+	fclose(maps);
+	return found;
+}
+
+/* Of an ELF file's first bytes nobody reads this one. */
+#define VDSO_UNUSED 9
+
+/* Code of the kernel's that the task calls, and may make writable. */
+static int play_patched(int argc, char **argv)
+{
+	unsigned long start, end;
+	unsigned char *vdso;
+
+	if (!find_named("[vdso]", &start, &end))
+		return 2;
+	vdso = (unsigned char *)start;
+	if (round_of(argv[2]) > 1)
+		return vdso[VDSO_UNUSED] ? 3 : 0;
+	if (mprotect(vdso, end - start, PROT_READ | PROT_WRITE | PROT_EXEC))
+		return 4;
+	vdso[VDSO_UNUSED] = 0x5c;
+	mprotect(vdso, end - start, PROT_READ | PROT_EXEC);
+	coppice_reset();
+	return 5;
+}
+
+/* Tells the test that it may come, and waits for it. */
+static int await_reset(const char *path)
+{
+	round_of(path);
+	pause();
+	return 6;
+}
+
+static int play_writable(int argc, char **argv)
+{
+	unsigned long start, end;
+
+	if (round_of(argv[2]) > 1)
+		return 2;
+	if (!find_named("[vdso]", &start, &end))
+		return 3;
+	mprotect((void *)start, end - start, PROT_READ | PROT_WRITE | PROT_EXEC);
+	return await_reset(argv[2]);
+}
+
+/* Memory of its own, with the same content and protection, where @name was. */
+static int replace(const char *path, const char *name, int prot)
+{
+	static unsigned char copy[64 * STAGE_PAGE];
+	unsigned long start, end;
+
+	if (round_of(path) > 1)
+		return 2;
+	if (!find_named(name, &start, &end) || end - start > sizeof(copy))
+		return 3;
+	memcpy(copy, (void *)start, end - start);
+	if (mmap((void *)start, end - start, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+		return 4;
+	memcpy((void *)start, copy, end - start);
+	mprotect((void *)start, end - start, prot);
+	return await_reset(path);
+}
+
+static int play_own_vdso(int argc, char **argv)
+{
+	return replace(argv[2], "[vdso]", PROT_READ | PROT_EXEC);
+}
+
+static int play_own_arguments(int argc, char **argv)
+{
+	return replace(argv[2], "coppice-args", PROT_READ);
+}
+
+/* So much memory takes a moment to fork, and the task of the child is there from its first mapping on. */
+#define FORKS 20
+#define FORK_BYTES (64UL << 20)
+
+static int play_forking(int argc, char **argv)
+{
+	int i;
+
+	if (mmap(NULL, FORK_BYTES, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0) == MAP_FAILED)
+		return 2;
+	for (i = 0; i < FORKS; i++) {
+		pid_t child = fork();
+
+		if (!child)
+			_exit(0);
+		if (stage_wait(child))
+			return 3;
+	}
+	return 0;
+}
+
 const struct role roles[] = {
 	{ "secret", play_secret },
 	{ "sparse", play_sparse },
@@ -664,6 +770,11 @@ const struct role roles[] = {
 	{ "many", play_many },
 	{ "outside", play_outside },
 	{ "stopped", play_stopped },
+	{ "patched", play_patched },
+	{ "writable", play_writable },
+	{ "own vdso", play_own_vdso },
+	{ "own arguments", play_own_arguments },
+	{ "forking", play_forking },
 	{}
 };
 
@@ -706,6 +817,7 @@ PLAY(children_keep_what_they_have, "parent")
 PLAY(what_is_changed_again_stays, "changed")
 PLAY(children_keep_what_is_changed_again, "parent again")
 PLAY(pipes_keep_what_they_have, "piped")
+PLAY(the_kernels_code_is_the_kernels_again, "patched")
 
 TEST_F_TIMEOUT(reset, many_times, 300)
 {
@@ -752,6 +864,27 @@ TEST_F_TIMEOUT(reset, from_outside, 300)
 	dup2(before, 0);
 }
 
+/* What a reset keeps, the next event trusts: it is what was there, or the task ends. */
+TEST_F_TIMEOUT(reset, of_a_task_that_has_changed_what_stays, 300)
+{
+	static const char *const changes[] = { "writable", "own vdso", "own arguments" };
+	size_t i;
+	pid_t pid;
+
+	for (i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
+		ASSERT_EQ(0, truncate(self->counter, 0));
+		pid = stage_enter("stage", changes[i], self->counter, &self->err);
+		EXPECT_TRUE(wait_round(self->counter, 2));
+		EXPECT_EQ(-1, backend_kernel.task_reset(stage_task_id("stage"), &self->err)) {
+			TH_LOG("%s", changes[i]);
+		}
+		EXPECT_NE(NULL, strstr(self->err.text, "in place of what a reset keeps")) {
+			TH_LOG("%s", self->err.text);
+		}
+		EXPECT_EQ(128 + SIGKILL, stage_wait(pid));
+	}
+}
+
 TEST_F_TIMEOUT(reset, a_stopped_task_when_it_goes_on, 300)
 {
 	pid_t pid = stage_enter("stage", "stopped", self->counter, &self->err);
@@ -765,6 +898,37 @@ TEST_F_TIMEOUT(reset, a_stopped_task_when_it_goes_on, 300)
 		     self->err.text);
 	kill(pid, SIGCONT);
 	EXPECT_EQ(0, stage_wait(pid));
+}
+
+static int take_fork(const struct task_info *info, void *data)
+{
+	if (info->forked)
+		*(uint64_t *)data = info->id;
+	return 0;
+}
+
+/* There is no process yet that could be asked, and perhaps there never is. */
+TEST_F_TIMEOUT(reset, of_a_task_that_is_being_forked, 300)
+{
+	pid_t pid = stage_enter("stage", "forking", NULL, &self->err), ended = 0;
+	int status = 0, refused = 0;
+	uint64_t id;
+
+	while (!ended) {
+		id = 0;
+		backend_kernel.task_each("stage", take_fork, &id, &self->err);
+		if (id) {
+			EXPECT_EQ(-1, backend_kernel.task_reset(id, &self->err));
+			EXPECT_TRUE(self->err.code == EINVAL || self->err.code == ENOENT) {
+				TH_LOG("%s", self->err.text);
+			}
+			refused += self->err.code == EINVAL;
+		}
+		ended = waitpid(pid, &status, WNOHANG);
+	}
+	EXPECT_EQ(0, status);
+	EXPECT_GT(refused, 0);
+	EXPECT_TRUE(stage_unused());
 }
 
 /* A task that dies meanwhile is gone, and takes nothing along. */

@@ -175,7 +175,8 @@ struct coppice_range {
  * @nr_home: ranges in @home; 0: the task can't be reset
  * @pad: must be 0
  * @home: where that which was kept lies once the task has resumed: what a reset
- *	keeps. Pages of a private file mapping there become the file's again
+ *	keeps. Pages of a private file mapping there become the file's again, and of the
+ *	kernel's mappings the kernel's; a task that has mapped anything else there is killed
  * @reset_cookie: instead of @cookie, when the task resumes after a reset
  *
  * Like execve(2): on success there is nothing to return to; the caller goes on
