@@ -51,12 +51,52 @@ static const char no_memory[] =
 static const char homeless[] =
 	"The task was forked or entered without saying what a reset keeps: start it anew";
 
+static bool runs_in(struct task_struct *process, const struct mm_struct *mm)
+{
+	struct task_struct *thread;
+
+	for_each_thread(process, thread) {
+		const struct mm_struct *its = READ_ONCE(thread->mm);
+
+		if (its)
+			return its == mm;
+		/* It ends. Whom it started in its memory is to be seen behind it, see copy_process(). */
+		smp_rmb();
+	}
+	return false;
+}
+
+/*
+ * Another process in this memory (clone() with CLONE_VM) would go on in it after the reset, with
+ * what the last event left in its registers. As current_is_single_threaded() does, which is not
+ * exported: new processes come last in the list, and only those in the memory can start one there.
+ */
+static bool is_shared(const struct mm_struct *mm)
+{
+	struct task_struct *process;
+	bool shared = false;
+
+	if (atomic_read(&mm->mm_users) == 1)
+		return false;
+	rcu_read_lock();
+	for_each_process(process) {
+		shared = process != current->group_leader && !(process->flags & PF_KTHREAD) &&
+			 runs_in(process, mm);
+		if (shared)
+			break;
+	}
+	rcu_read_unlock();
+	return shared;
+}
+
 static const char *task_refusal(const struct coppice_task *task)
 {
 	if (get_nr_threads(current) != 1)
 		return "The task has several threads: end them before it is reset";
 	if (current->vfork_done)
 		return "The task shares its parent's memory (vfork): reset the parent";
+	if (is_shared(current->mm))
+		return "Another process runs in the task's memory (CLONE_VM): end it before the task is reset";
 	return NULL;
 }
 

@@ -43,9 +43,10 @@ INSIDE long call(long nr, long a, long b, long c, long d)
 	return raw_syscall(nr, a, b, c, d, -1, 0);
 }
 
-INSIDE long have_thread(void)
+/* A thread, or another process, that waits in the puppet's memory. */
+INSIDE long have_another(long flags)
 {
-	return puppet_thread_call(SYS_clone, CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD,
+	return puppet_thread_call(SYS_clone, CLONE_VM | CLONE_FS | CLONE_FILES | flags,
 				  PUPPET_FRESH + PAGE, 0);
 }
 
@@ -163,7 +164,9 @@ INSIDE long obey(struct puppet *puppet)
 	if (command == PUPPET_VFORK_RESET)
 		return fork_child(puppet, CLONE_VM | CLONE_VFORK, true);
 	if (command == PUPPET_THREAD)
-		return have_thread();
+		return have_another(CLONE_SIGHAND | CLONE_THREAD);
+	if (command == PUPPET_SHARER)
+		return have_another(SIGCHLD);
 	if (command == PUPPET_PAUSE)
 		return call(SYS_ppoll, 0, 0, 0, 0);
 	if (command == PUPPET_CHECK)

@@ -33,6 +33,7 @@ enum puppet_command {
 	PUPPET_FORK,		/* the child's pid; the child is gone then */
 	PUPPET_VFORK_RESET,	/* RESET, in a child that shares its memory */
 	PUPPET_THREAD,		/* have another thread */
+	PUPPET_SHARER,		/* have another process in its memory, for ever; its pid */
 	PUPPET_PAUSE,		/* wait for a signal, and do not stop before */
 	PUPPET_CHECK,		/* the bytes of its data that are not the image's */
 	/* These without a stop before: they can be given to one that works. */

@@ -82,8 +82,15 @@ FIXTURE_TEARDOWN(refused)
 
 TEST_F(refused, resets)
 {
+	pid_t sharer;
+
 	START();
 	EXPECT_SAYS(EBUSY, "task shares its parent's memory", PUPPET_VFORK_RESET);
+	ASSERT_TRUE(puppet_do(self->puppet, PUPPET_SHARER));
+	sharer = self->puppet->result;
+	ASSERT_GT(sharer, 0);
+	EXPECT_SAYS(EBUSY, "process runs in the task's memory", PUPPET_RESET);
+	EXPECT_EQ(0, kill(sharer, SIGKILL));
 	ASSERT_TRUE(puppet_do(self->puppet, PUPPET_THREAD));
 	EXPECT_SAYS(EBUSY, "task has several threads", PUPPET_RESET);
 	EXPECT_EQ(1, self->puppet->starts);
