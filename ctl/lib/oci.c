@@ -203,7 +203,8 @@ static json_t *parse(const char *data, size_t len, const char *what, struct erro
 	if (json_is_object(value))
 		return value;
 	json_decref(value);
-	error_set(err, EBADMSG, "%.100s is no JSON object: %.160s", what, why.text);
+	if (!json_read_starved(what, err))
+		error_set(err, EBADMSG, "%.100s is no JSON object: %.160s", what, why.text);
 	return NULL;
 }
 
