@@ -332,7 +332,8 @@ static int take_view(struct names *names, const char *group, struct error *err)
 				 NAMES_VIEWS);
 	if (!entry) {
 		entry = json_pack("{s:{}}", "hosts");
-		json_object_set_new(names_groups(names), group, entry);
+		if (json_object_set_new(names_groups(names), group, entry))
+			return error_set(err, ENOMEM, "out of memory");
 	}
 	return json_object_set_new(entry, "view", json_integer(view)) ?
 		error_set(err, ENOMEM, "out of memory") : 0;
