@@ -272,6 +272,8 @@ static int each_leaf(int (*fn)(const char *name, void *data, struct error *err),
 	struct dirent *entry;
 	int ret = 0;
 
+	if (!directory && errno != ENOENT)
+		return error_set(err, errno, CA_LEAVES " cannot be read: %s", strerror(errno));
 	while (!ret && directory && (entry = readdir(directory))) {
 		char *dot = strrchr(entry->d_name, '.');
 
@@ -314,7 +316,7 @@ static int describe_leaf(const char *name, void *data, struct error *err)
 		return -1;
 	json_object_del(object, "permitted");
 	json_object_set_new(object, "file", json_string(path));
-	return json_array_append_new(data, object);
+	return json_array_append_new(data, object) ? error_set(err, ENOMEM, "out of memory") : 0;
 }
 
 json_t *ca_describe(struct error *err)
