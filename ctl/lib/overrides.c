@@ -416,26 +416,34 @@ static bool any_named(const struct override *overrides, size_t nr)
 	return false;
 }
 
-bool overrides_have_tls(const struct override *overrides, size_t nr)
+int overrides_have_tls(const struct override *overrides, size_t nr, struct error *err)
 {
 	size_t i, j;
+	int listens = 0;
 
-	for (i = 0; i < nr; i++)
-		for (j = 0; j < overrides[i].nr_handlers; j++)
-			if (terminator_listens_at(&overrides[i].handlers[j].address))
-				return true;
-	return false;
+	for (i = 0; i < nr && !listens; i++)
+		for (j = 0; j < overrides[i].nr_handlers && !listens; j++)
+			listens = terminator_listens_at(&overrides[i].handlers[j].address, err);
+	return listens;
 }
 
 /* Whom all groups trust is each group's own matter. */
 static int change_all(const struct change *change, bool named, struct error *err)
 {
-	if (named ? change_copied(*change, err) : change_rules(change, err))
+	bool trusts = trust_has(change->group);
+	struct error ignored;
+	int tls = 0;
+
+	if (strcmp(change->group, REDIRECT_HUB_NAME))
+		tls = overrides_have_tls(change->overrides, change->nr, err);
+	/* First, since it can be taken back: a rule that leads to whom nobody trusts is of no use. */
+	if (tls < 0 || (tls && trust_give(change->group, err)))
 		return -1;
-	if (!strcmp(change->group, REDIRECT_HUB_NAME) ||
-	    !overrides_have_tls(change->overrides, change->nr))
+	if (!(named ? change_copied(*change, err) : change_rules(change, err)))
 		return 0;
-	return trust_give(change->group, err);
+	if (tls && !trusts)
+		(void)!trust_take(change->group, &ignored);
+	return -1;
 }
 
 int overrides_add(const char *group, const struct override *overrides, size_t nr,
@@ -495,6 +503,7 @@ int overrides_delete(const char *group, const struct override *override,
 static int forget_names(const char *group, struct error *err)
 {
 	autonames struct names names = NAMES_CLOSED;
+	pid_t pid;
 
 	if (names_open(&names, err))
 		return -1;
@@ -503,7 +512,8 @@ static int forget_names(const char *group, struct error *err)
 	names_release_group(&names, group);
 	if (names_commit(&names, err) || mark(group, false, err))
 		return -1;
-	return service_pid(&service_responder) ? responder_apply(err) : 0;
+	pid = service_pid(&service_responder, err);
+	return pid > 0 ? responder_apply(err) : pid;
 }
 
 /* Nobody's file is made to say that there are no names. */
