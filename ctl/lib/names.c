@@ -11,6 +11,7 @@
 
 #include "cleanup.h"
 #include "file.h"
+#include "json_memory.h"
 #include "names.h"
 #include "names_parts.h"
 
@@ -399,7 +400,11 @@ int names_copy(const struct names *names, struct names *copy, struct error *err)
 {
 	*copy = (struct names)NAMES_CLOSED;
 	copy->root = json_deep_copy(names->root);
-	return copy->root ? 0 : error_set(err, ENOMEM, "out of memory");
+	if (copy->root)
+		return 0;
+	/* Of what is written next nothing is left out. */
+	(void)json_memory_was_short();
+	return error_set(err, ENOMEM, "out of memory");
 }
 
 void names_forget(struct names *names, const char *group, const char *host)
