@@ -18,7 +18,7 @@ ssize_t override_read_list(const json_t *list, struct override **overrides, stru
 /* Keep what is in force now for after a reboot; to be called when it has been changed. */
 int __must_check override_keep(const struct context *ctx, const char *group, struct error *err);
 /*
- * The same for a command that was refused with @err since it was done before (@done is the code for that): that time may
+ * The same for a command that was refused with @err since it was done before (@done is the code for that): that may
  * not have come so far; or since not all has followed (EINPROGRESS). Not of a group of which nothing is in force since
  * a reboot. -1.
  */
