@@ -174,8 +174,11 @@ static int find_drift(struct applying *applying, struct error *err)
 					 O_RDONLY | O_DIRECTORY, 0);
 	autoclose int volumes = beneath_open(applying->store.base, SLOT_VOLUMES,
 					     O_RDONLY | O_DIRECTORY, 0);
+	int settled = volumes_settled(applying->store.base, applying->current.deployment, err);
 
-	applying->settled = volumes_settled(applying->store.base, applying->current.deployment);
+	if (settled < 0)
+		return -1;
+	applying->settled = settled;
 	applying->drift = deployment_slot_drift(dir, volumes, &applying->current, err);
 	return applying->drift ? 0 : -1;
 }
