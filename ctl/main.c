@@ -42,8 +42,11 @@ static void print_error_json(const struct error *err)
 		fprintf(stderr, "coppice: %s\n", err->text);
 }
 
-static int fail(const struct context *ctx, const struct error *err)
+static int fail(const struct context *ctx, struct error *err)
 {
+	/* Whoever builds JSON is told that it could not be built, and tells on: all else has its own sentence. */
+	if (!err->text[0])
+		(void)error_set(err, ENOMEM, "out of memory");
 	output_progress(ctx, "%s", "");
 	if (ctx->json)
 		print_error_json(err);

@@ -39,13 +39,15 @@ static void add_texts(json_t *certificates)
 static int run(struct context *ctx, int argc, char **argv, struct error *err)
 {
 	autojson json_t *object = NULL;
+	json_t *groups;
 
 	if (cmd_parse(&cmd_ca_show, argc, argv, option, NULL, err))
 		return -1;
 	object = ca_describe(err);
-	if (!object)
+	groups = object ? trust_groups(err) : NULL;
+	if (!groups)
 		return -1;
-	json_object_set_new(object, "groups", trust_groups());
+	json_object_set_new(object, "groups", groups);
 	if (!ctx->json) {
 		add_texts(json_object_get(object, "certificates"));
 		json_object_set(object, "services", json_object_get(object, "certificates"));

@@ -31,7 +31,7 @@ static json_t *read_state(struct error *err)
 	}
 	len = fread(text, 1, STATE_MAX, stdin);
 	object = json_read_text(text, len, JSON_REJECT_DUPLICATES, &why);
-	if (!object)
+	if (!object && !json_read_starved("standard input", err))
 		error_set(err, EINVAL, "standard input has no state of a container: %.160s: this is for OCI runtimes, see oci-hooks(5)",
 			  why.text);
 	return object;

@@ -73,7 +73,8 @@ static int read_spec(const char *path, struct spec *spec, struct error *err)
 	autojson json_t *object = json_read_file(path, JSON_REJECT_DUPLICATES, &why);
 
 	if (!object)
-		return error_set(err, EINVAL, "%.200s cannot be read: %.160s (line %d)", path,
+		return json_read_starved(path, err) ? -1 :
+			error_set(err, EINVAL, "%.200s cannot be read: %.160s (line %d)", path,
 				 why.text, why.line);
 	snprintf(directory, sizeof(directory), "%.4000s", path);
 	return spec_parse(object, spec, err) || spec_resolve(spec, dirname(directory), err) ?

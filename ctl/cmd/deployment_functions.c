@@ -28,11 +28,14 @@ static bool is_of(const struct function *function, const char *deployment)
 	return function->deployment && !strcmp(function->deployment, deployment);
 }
 
-static bool same(const struct function *a, const struct function *b)
+/* 1 or 0, or -1: who could not tell would replace what is the same, and end its tasks. */
+static int same(const struct function *a, const struct function *b, struct error *err)
 {
 	autojson json_t *first = function_json(a), *second = function_json(b);
 
-	return first && second && json_equal(first, second) && !strcmp(a->digest, b->digest);
+	if (!first || !second)
+		return error_set(err, ENOMEM, "out of memory");
+	return json_equal(first, second) && !strcmp(a->digest, b->digest);
 }
 
 /* A deployment without functions needs none. */
@@ -188,15 +191,16 @@ static int settle_one(struct context *ctx, struct function *function, void *data
 {
 	const enum group_running *running = data;
 	struct function old;
-	int ret;
+	int ret, equal;
 
 	if (function_get(function->name, &old, err))
 		return err->code == ENOENT ? function_deploy(ctx, function, err) : -1;
+	equal = same(&old, function, err);
 	if (!is_of(&old, function->deployment))
 		ret = error_set(err, EEXIST, "there is a function %s that is not of deployment %s: delete it and apply again",
 				old.name, function->deployment);
-	else if (same(&old, function))
-		ret = complete(ctx, &old, err);
+	else if (equal)
+		ret = equal < 0 ? -1 : complete(ctx, &old, err);
 	else
 		ret = function_replace(ctx, &old, function, *running, err);
 	function_free(&old);
@@ -243,6 +247,8 @@ static int grants_differ(const struct function *function, const char *group, str
 		return err->code == ENOENT ? 1 : -1;
 	first = grants_json(&found);
 	second = grants_json(wanted);
+	if (!first || !second)
+		return error_set(err, ENOMEM, "out of memory");
 	return !json_equal(first, second);
 }
 
@@ -363,7 +369,7 @@ static int check_function(struct context *ctx, struct function *function, void *
 {
 	json_t *drift = data;
 	struct function found;
-	int ret = 0;
+	int ret;
 
 	if (function_get(function->name, &found, err)) {
 		if (err->code != ENOENT)
@@ -371,11 +377,11 @@ static int check_function(struct context *ctx, struct function *function, void *
 		add(drift, json_sprintf("function %s is not deployed", function->name));
 		return 0;
 	}
-	if (!is_of(&found, function->deployment) || !same(&found, function))
-		add(drift, json_sprintf("function %s has another manifest or other code",
-					function->name));
-	else
+	ret = is_of(&found, function->deployment) ? same(&found, function, err) : 0;
+	if (ret > 0)
 		ret = check_group(ctx, &found, drift, err);
+	else if (!ret)
+		add(drift, json_sprintf("function %s has another manifest or other code", function->name));
 	function_free(&found);
 	return ret;
 }

@@ -25,7 +25,10 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	object = deployment_rollback(words.name, err);
 	if (!object || deployment_functions_settle(ctx, words.name, words.running, err))
 		return -1;
-	return output_object(ctx, object, fields, err);
+	if (!output_object(ctx, object, fields, err))
+		return 0;
+	/* Whoever does it once more goes back to where it began. */
+	return error_prefix(err, "deployment %s is rolled back, but that cannot be told", words.name);
 }
 
 const struct command cmd_deployment_rollback = {

@@ -51,28 +51,35 @@ static int print_one(struct context *ctx, const char *name, struct error *err)
 }
 
 /* One that cannot be looked at does not hide the others. */
-static json_t *status_of(struct context *ctx, const char *name)
+static json_t *status_of(struct context *ctx, const char *name, struct error *err)
 {
-	struct error why;
-	json_t *status = deployment_status(name, &why);
+	json_t *status = deployment_status(name, err);
 
-	if (status && !deployment_functions_status(ctx, status, &why))
+	if (status && !deployment_functions_status(ctx, status, err))
 		return status;
 	json_decref(status);
-	return json_pack("{s:s, s:s, s:[s]}", "name", name, "state", "damaged",
-					   "drift", why.text);
+	if (error_hides(err->code))
+		return NULL;
+	status = json_pack("{s:s, s:s, s:[s]}", "name", name, "state", "damaged", "drift", err->text);
+	if (!status)
+		error_set(err, ENOMEM, "out of memory");
+	return status;
 }
 
 static int print_all(struct context *ctx, struct error *err)
 {
-	autojson json_t *names = deployment_store_names();
+	autojson json_t *names = deployment_store_names(err);
 	autojson json_t *rows = json_array();
 	const json_t *name;
 	json_t *status;
 	size_t i;
 
+	if (!names)
+		return -1;
 	json_array_foreach(names, i, name) {
-		status = status_of(ctx, json_string_value(name));
+		status = status_of(ctx, json_string_value(name), err);
+		if (!status)
+			return -1;
 		if (!ctx->json)
 			add_time(status);
 		json_array_append_new(rows, status);

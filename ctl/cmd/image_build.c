@@ -289,10 +289,10 @@ static int keep_image(struct context *ctx, const struct arguments *arguments, ui
 	return ctx->backend->image_load(arguments->name, owner, image, err);
 }
 
-static bool trusts_ca(const struct arguments *arguments)
+/* 1 or 0, or -1 where that cannot be told. */
+static int trusts_ca(const struct arguments *arguments, struct error *err)
 {
-	return arguments->trust_ca ||
-	       overrides_have_tls(arguments->overrides, arguments->nr_overrides);
+	return arguments->trust_ca ? 1 : overrides_have_tls(arguments->overrides, arguments->nr_overrides, err);
 }
 
 /* What a template of its own finds out, which is what those that use it are, but for that. */
@@ -325,6 +325,7 @@ static int build_and_keep(struct context *ctx, const struct arguments *arguments
 			  const struct task_mounts *mounts, const struct enclosure *enclosure,
 			  struct error *err)
 {
+	int trusts = trusts_ca(arguments, err), ret;
 	struct build build = {
 		.name = arguments->name,
 		.user = owner,
@@ -336,15 +337,14 @@ static int build_and_keep(struct context *ctx, const struct arguments *arguments
 		.overrides = arguments->overrides,
 		.nr_overrides = arguments->nr_overrides,
 		.mounts = mounts,
-		.trusts_ca = trusts_ca(arguments),
+		.trusts_ca = trusts > 0,
 		.grants = enclosure ? &arguments->grants : NULL,
 		.enclosure = enclosure,
 	};
 	struct layout layout;
 	struct image image;
-	int ret;
 
-	if (!arguments->fresh && layout_get(owner->uid, &layout, err))
+	if (trusts < 0 || (!arguments->fresh && layout_get(owner->uid, &layout, err)))
 		return -1;
 	build.layout = arguments->fresh ? NULL : &layout;
 	output_progress(ctx, "%s: running the template as %s", arguments->name, owner->name);
@@ -360,7 +360,9 @@ static int build_and_keep(struct context *ctx, const struct arguments *arguments
 static int add_mounts(const struct arguments *arguments, struct task_mounts *mounts,
 		      struct error *err)
 {
-	if (trusts_ca(arguments) && trust_mounts(mounts, err))
+	int trusts = trusts_ca(arguments, err);
+
+	if (trusts < 0 || (trusts && trust_mounts(mounts, err)))
 		return -1;
 	return arguments->nr_overrides ? overrides_mounts(mounts, err) : 0;
 }

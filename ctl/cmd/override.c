@@ -62,11 +62,23 @@ int override_attach(const struct context *ctx, const char *group, struct error *
 int override_keep(const struct context *ctx, const char *group, struct error *err)
 {
 	struct group_info info = { .owner = KEPT_NOBODY };
+
+	if (ctx->backend && strcmp(group, REDIRECT_HUB_NAME) && ctx->backend->group_get(group, &info, err)) {
+		if (err->code != ENOENT)
+			return kept_explain(group, err);
+		/* It is gone, and its overrides with it or soon. */
+		info.owner = KEPT_NOBODY;
+	}
+	return kept_write(group, info.owner, err);
+}
+
+int override_keep_again(const struct context *ctx, const char *group, int done, struct error *err)
+{
 	struct error ignored;
 
-	if (ctx->backend && ctx->backend->group_get(group, &info, &ignored))
-		info.owner = KEPT_NOBODY;
-	return kept_write(group, info.owner, err);
+	if ((err->code == done || err->code == EINPROGRESS) && redirect_is_attached(group))
+		(void)!override_keep(ctx, group, &ignored);
+	return -1;
 }
 
 int override_connections(const char *text, enum redirect_connections *connections,

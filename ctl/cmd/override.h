@@ -17,6 +17,12 @@ ssize_t override_read(const char *path, struct override **overrides, struct erro
 ssize_t override_read_list(const json_t *list, struct override **overrides, struct error *err);
 /* Keep what is in force now for after a reboot; to be called when it has been changed. */
 int __must_check override_keep(const struct context *ctx, const char *group, struct error *err);
+/*
+ * The same for a command that was refused with @err since it was done before (@done is the code for that): that may
+ * not have come so far; or since not all has followed (EINPROGRESS). Not of a group of which nothing is in force since
+ * a reboot. -1.
+ */
+int override_keep_again(const struct context *ctx, const char *group, int done, struct error *err);
 /* "keep" or "reset". */
 int __must_check override_connections(const char *text, enum redirect_connections *connections,
 				      struct error *err);

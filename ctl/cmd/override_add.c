@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* coppice override add GROUP ENDPOINT HANDLER… | --from FILE | --library PROVIDER LOCAL */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "lib/cleanup.h"
@@ -53,10 +54,11 @@ static int option(int key, char *arg, void *data, struct error *err)
 static int add(const struct context *ctx, const char *group, const struct override *overrides,
 	       size_t nr, struct error *err)
 {
-	if (override_ready(ctx, group, overrides, nr, err) ||
-	    overrides_add(group, overrides, nr, err))
+	if (override_ready(ctx, group, overrides, nr, err))
 		return -1;
-	return override_keep(ctx, group, err);
+	if (!overrides_add(group, overrides, nr, err))
+		return override_keep(ctx, group, err);
+	return override_keep_again(ctx, group, EEXIST, err);
 }
 
 static int add_file(const struct context *ctx, const struct arguments *arguments,

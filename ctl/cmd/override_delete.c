@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* coppice override delete GROUP ENDPOINT, or GROUP --library PROVIDER */
+#include <errno.h>
+
 #include "lib/overrides.h"
 #include "override.h"
 #include "override_library.h"
@@ -55,9 +57,9 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 		return error_usage(err, "a GROUP and an ENDPOINT are needed, as `coppice override list` shows them");
 	if (overrides_parse(arguments.text[1], &override, err))
 		return -1;
-	if (overrides_delete(arguments.text[0], &override, arguments.connections, err))
-		return -1;
-	return override_keep(ctx, arguments.text[0], err);
+	if (!overrides_delete(arguments.text[0], &override, arguments.connections, err))
+		return override_keep(ctx, arguments.text[0], err);
+	return override_keep_again(ctx, arguments.text[0], ENOENT, err);
 }
 
 const struct command cmd_override_delete = {

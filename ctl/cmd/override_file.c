@@ -132,7 +132,8 @@ ssize_t override_read(const char *path, struct override **overrides, struct erro
 	else
 		list = json_read_stream(stdin, JSON_REJECT_DUPLICATES, &wrong);
 	if (!list)
-		return error_usage(err, "%.200s: %.160s (line %d)", path, wrong.text, wrong.line);
+		return json_read_starved(path, err) ? -1 :
+			error_usage(err, "%.200s: %.160s (line %d)", path, wrong.text, wrong.line);
 	nr = override_read_list(list, overrides, err);
 	return nr < 0 ? error_prefix(err, "%.200s", path) : nr;
 }

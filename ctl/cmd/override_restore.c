@@ -17,11 +17,12 @@ static const struct column columns[] = {
 	{}
 };
 
-static bool is_there(const struct context *ctx, const char *group, struct group_info *info)
+/* 1 or 0, or -1 where that cannot be told. */
+static int is_there(const struct context *ctx, const char *group, struct group_info *info, struct error *err)
 {
-	struct error ignored;
-
-	return !strcmp(group, REDIRECT_HUB_NAME) || !ctx->backend->group_get(group, info, &ignored);
+	if (!strcmp(group, REDIRECT_HUB_NAME) || !ctx->backend->group_get(group, info, err))
+		return 1;
+	return err->code == ENOENT ? 0 : -1;
 }
 
 /* A name may be somebody else's now. */
@@ -55,17 +56,23 @@ static json_t *restore_group(const struct context *ctx, const char *group, bool 
 	autojson json_t *kept = kept_read(group, err);
 	const char *state = "restored";
 	struct group_info info = {};
+	json_t *row;
+	int there;
 
 	if (!kept)
 		return NULL;
-	if (!is_there(ctx, group, &info)) {
+	there = is_there(ctx, group, &info, err);
+	if (!there) {
 		state = "no such group yet";
-	} else if (check_owner(group, info.owner, kept, err) || restore(ctx, group, kept, err)) {
+	} else if (there < 0 || check_owner(group, info.owner, kept, err) || restore(ctx, group, kept, err)) {
 		state = err->text;
 		*failed = true;
 	}
-	return json_pack("{s:s, s:i, s:s}", "group", group, "overrides",
-			 (int)json_array_size(json_object_get(kept, "overrides")), "state", state);
+	row = json_pack("{s:s, s:i, s:s}", "group", group, "overrides",
+			(int)json_array_size(json_object_get(kept, "overrides")), "state", state);
+	if (!row)
+		error_set(err, ENOMEM, "out of memory");
+	return row;
 }
 
 static int restore_all(const struct context *ctx, const json_t *groups, json_t *rows,
@@ -95,7 +102,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 		return -1;
 	groups = group ? json_pack("[s]", group) : kept_groups(err);
 	if (!groups)
-		return -1;
+		return group ? error_set(err, ENOMEM, "out of memory") : -1;
 	failed = restore_all(ctx, groups, rows, err);
 	return failed < 0 || output_rows(ctx, rows, columns, err) ? -1 : failed;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* coppice override set GROUP FILE */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "lib/cleanup.h"
@@ -39,9 +40,9 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	nr = override_read(arguments.text[1], &overrides, err);
 	if (nr < 0 || override_ready(ctx, arguments.text[0], overrides, nr, err))
 		return -1;
-	if (overrides_set(arguments.text[0], overrides, nr, arguments.connections, err))
-		return -1;
-	return override_keep(ctx, arguments.text[0], err);
+	if (!overrides_set(arguments.text[0], overrides, nr, arguments.connections, err))
+		return override_keep(ctx, arguments.text[0], err);
+	return override_keep_again(ctx, arguments.text[0], EINPROGRESS, err);
 }
 
 const struct command cmd_override_set = {

@@ -27,12 +27,15 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	if (cmd_parse(&cmd_service_list, argc, argv, option, NULL, err))
 		return -1;
 	for (service = services; *service; service++) {
-		pid_t pid = service_pid(*service);
+		pid_t pid = service_pid(*service, err);
+		int wanted = (*service)->wanted(err);
 
+		if (pid < 0 || wanted < 0)
+			return -1;
 		json_array_append_new(rows, json_pack("{s:s, s:s, s:b, s:o}",
 						      "name", (*service)->name,
 						      "program", (*service)->program,
-						      "wanted", (*service)->wanted(),
+						      "wanted", wanted,
 						      "pid", pid ? json_integer(pid) : json_null()));
 	}
 	return output_rows(ctx, rows, columns, err);

@@ -8,6 +8,7 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 	const struct service *const *service;
 	const struct service *one;
 	const char *name;
+	int wanted;
 
 	(void)ctx;
 	if (cmd_parse_word(&cmd_service_start, argc, argv, &name, err))
@@ -16,9 +17,11 @@ static int run(struct context *ctx, int argc, char **argv, struct error *err)
 		one = service_find(name, err);
 		return one ? service_start(one, err) : -1;
 	}
-	for (service = services; *service; service++)
-		if ((*service)->wanted() && service_start(*service, err))
+	for (service = services; *service; service++) {
+		wanted = (*service)->wanted(err);
+		if (wanted < 0 || (wanted && service_start(*service, err)))
 			return -1;
+	}
 	return EXIT_OK;
 }
 

@@ -261,13 +261,16 @@ static int go_down(struct walk *walk, int fd, const struct stat *st, struct erro
 
 static int go_up(struct walk *walk, struct error *err)
 {
-	int up = openat(walk->dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int up = openat(walk->dir, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC), code = errno;
 	struct stat st;
 
 	drop_level(walk);
 	close(walk->dir);
+	errno = code;
 	walk->dir = up;
 	walk->path[walk->level->path_len] = '\0';
+	if (up < 0 && error_hides(errno))
+		return error_set(err, errno, "a directory cannot be opened: %s", strerror(errno));
 	if (up >= 0 && !fstat(up, &st) && st.st_dev == walk->level->dev &&
 	    st.st_ino == walk->level->ino)
 		return 0;

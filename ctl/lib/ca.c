@@ -161,20 +161,19 @@ static json_t *list(const char *const *hosts, size_t nr)
 	return array;
 }
 
-/* Is what lies there of this CA, for these hosts, and in the first half of its time? */
-static bool is_current(const char *name, const json_t *record)
+/* Is what lies there of this CA, for these hosts, and in the first half of its time? -1 where that cannot be told. */
+static int is_current(const char *name, const json_t *record, struct error *err)
 {
 	char path[PATH_MAX];
-	struct error ignored;
 	autojson json_t *found = NULL;
 	autokeypair struct keypair leaf = {};
 	json_t *wanted, *there;
 
 	leaf_path(name, "json", path);
-	found = file_read_json(path, &ignored);
+	found = file_read_json(path, err);
 	leaf_path(name, "pem", path);
-	if (!found || read_file(path, &leaf.certificate, &ignored))
-		return false;
+	if (!found || read_file(path, &leaf.certificate, err))
+		return error_hides(err->code) ? -1 : 0;
 	wanted = json_object_get(record, "hosts");
 	there = json_object_get(found, "hosts");
 	return json_equal(wanted, there) &&
@@ -237,6 +236,7 @@ int ca_leaf(const char *name, const char *const *hosts, size_t nr, char path[PAT
 	autokeypair struct keypair authority = {};
 	autojson json_t *record = NULL;
 	autoclose int held = -1;
+	int current;
 
 	if (name_check("a certificate", name, err))
 		return -1;
@@ -246,8 +246,13 @@ int ca_leaf(const char *name, const char *const *hosts, size_t nr, char path[PAT
 		return -1;
 	record = json_pack("{s:o, s:s%}", "hosts", list(hosts, nr), "authority",
 			   authority.certificate.data, (size_t)authority.certificate.size);
+	if (!record)
+		return error_set(err, ENOMEM, "out of memory");
 	leaf_path(name, "pem", path);
-	*made = !is_current(name, record);
+	current = is_current(name, record, err);
+	if (current < 0)
+		return -1;
+	*made = !current;
 	return *made ? renew(name, hosts, nr, &authority, record, path, err) : 0;
 }
 
@@ -272,6 +277,8 @@ static int each_leaf(int (*fn)(const char *name, void *data, struct error *err),
 	struct dirent *entry;
 	int ret = 0;
 
+	if (!directory && errno != ENOENT)
+		return error_set(err, errno, CA_LEAVES " cannot be read: %s", strerror(errno));
 	while (!ret && directory && (entry = readdir(directory))) {
 		char *dot = strrchr(entry->d_name, '.');
 
@@ -314,7 +321,7 @@ static int describe_leaf(const char *name, void *data, struct error *err)
 		return -1;
 	json_object_del(object, "permitted");
 	json_object_set_new(object, "file", json_string(path));
-	return json_array_append_new(data, object);
+	return json_array_append_new(data, object) ? error_set(err, ENOMEM, "out of memory") : 0;
 }
 
 json_t *ca_describe(struct error *err)

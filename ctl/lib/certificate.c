@@ -297,22 +297,30 @@ static json_t *hosts_of(gnutls_x509_crt_t certificate)
 	return hosts;
 }
 
+/* None for a certificate without such constraints; NULL where they cannot be read. */
 static json_t *permitted_of(gnutls_x509_crt_t certificate)
 {
 	gnutls_x509_name_constraints_t constraints;
 	json_t *domains = json_array();
 	unsigned int i, kind, critical;
 	gnutls_datum_t name;
+	int status;
 
-	if (gnutls_x509_name_constraints_init(&constraints) < 0)
-		return domains;
-	if (!gnutls_x509_crt_get_name_constraints(certificate, constraints, 0, &critical))
+	if (gnutls_x509_name_constraints_init(&constraints) < 0) {
+		json_decref(domains);
+		return NULL;
+	}
+	status = gnutls_x509_crt_get_name_constraints(certificate, constraints, 0, &critical);
+	if (!status)
 		for (i = 0; !gnutls_x509_name_constraints_get_permitted(constraints, i, &kind, &name); i++)
 			if (kind == GNUTLS_SAN_DNSNAME)
 				json_array_append_new(domains,
 						      json_stringn((char *)name.data, name.size));
 	gnutls_x509_name_constraints_deinit(constraints);
-	return domains;
+	if (!status || status == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE)
+		return domains;
+	json_decref(domains);
+	return NULL;
 }
 
 static json_t *describe(gnutls_x509_crt_t certificate)

@@ -62,11 +62,14 @@ static int find_signed(const struct deployment_request *request, struct applying
 	error_set(err, EKEYREJECTED, "%.200s has nothing in it that could be signed", request->bundle);
 	json_array_foreach(manifests, i, descriptor) {
 		digest = json_string_value(json_object_get(descriptor, "digest"));
-		if (!digest || strlen(digest) >= sizeof(applying->digest) ||
-		    signature_check(request->bundle, digest, request->keys, applying->key, err))
+		if (!digest || strlen(digest) >= sizeof(applying->digest))
 			continue;
-		strcpy(applying->digest, digest);
-		return 0;
+		if (!signature_check(request->bundle, digest, request->keys, applying->key, err)) {
+			strcpy(applying->digest, digest);
+			return 0;
+		}
+		if (error_hides(err->code))
+			return -1;
 	}
 	return -1;
 }
@@ -171,8 +174,11 @@ static int find_drift(struct applying *applying, struct error *err)
 					 O_RDONLY | O_DIRECTORY, 0);
 	autoclose int volumes = beneath_open(applying->store.base, SLOT_VOLUMES,
 					     O_RDONLY | O_DIRECTORY, 0);
+	int settled = volumes_settled(applying->store.base, applying->current.deployment, err);
 
-	applying->settled = volumes_settled(applying->store.base, applying->current.deployment);
+	if (settled < 0)
+		return -1;
+	applying->settled = settled;
 	applying->drift = deployment_slot_drift(dir, volumes, &applying->current, err);
 	return applying->drift ? 0 : -1;
 }
@@ -316,20 +322,37 @@ static int renew_record(struct applying *applying, struct error *err)
 	return file_write_json(path, 0600, record, err);
 }
 
+static int settle_back(struct applying *applying, struct error *err)
+{
+	const struct deployment *deployment = applying->next.deployment;
+
+	if (!volumes_settle(&applying->store, deployment, false, err))
+		return 0;
+	return error_prefix(err, "version %llu of deployment %s is in force again, but its volumes have yet to follow: roll back twice more",
+			    (unsigned long long)deployment->version, deployment->name);
+}
+
 json_t *deployment_rollback(const char *name, struct error *err)
 {
 	autoapplying struct applying applying = { .store = DEPLOYMENT_STORE_CLOSED };
+	json_t *told;
 
 	if (deployment_store_open(&applying.store, name, false, err) ||
 	    deployment_slot_find(&applying.store, SLOT_CURRENT, &applying.current, err) ||
-	    deployment_slot_find(&applying.store, SLOT_PREVIOUS, &applying.next, err) ||
-	    renew_record(&applying, err) || deployment_store_rollback(&applying.store, err) ||
-	    volumes_settle(&applying.store, applying.next.deployment, false, err))
+	    deployment_slot_find(&applying.store, SLOT_PREVIOUS, &applying.next, err))
 		return NULL;
-	return json_pack("{s:s, s:I, s:s, s:O}", "name", name, "version",
+	/* Before anything is changed: once more would lead back again. */
+	told = json_pack("{s:s, s:I, s:s, s:O}", "name", name, "version",
 			 (json_int_t)applying.next.deployment->version, "digest",
 			 applying.next.deployment->digest, "from",
 			 json_object_get(applying.current.record, "version"));
+	if (!told)
+		error_set(err, ENOMEM, "out of memory");
+	else if (!renew_record(&applying, err) && !deployment_store_rollback(&applying.store, err) &&
+		 !settle_back(&applying, err))
+		return told;
+	json_decref(told);
+	return NULL;
 }
 
 int deployment_delete(const char *name, bool volumes, struct error *err)
@@ -351,18 +374,23 @@ json_t *deployment_status(const char *name, struct error *err)
 {
 	autoapplying struct applying applying = { .store = DEPLOYMENT_STORE_CLOSED };
 	autojson json_t *previous = NULL;
-	struct error ignored;
+	json_t *status;
 
 	if (deployment_store_open(&applying.store, name, false, err) ||
 	    deployment_slot_find(&applying.store, SLOT_CURRENT, &applying.current, err) ||
 	    find_drift(&applying, err))
 		return NULL;
-	previous = deployment_store_record(&applying.store, SLOT_PREVIOUS, &ignored);
-	return json_pack("{s:s, s:I, s:s, s:O?, s:O?, s:O?, s:s, s:O}", "name", name, "version",
+	previous = deployment_store_record(&applying.store, SLOT_PREVIOUS, err);
+	if (!previous && error_hides(err->code))
+		return NULL;
+	status = json_pack("{s:s, s:I, s:s, s:O?, s:O?, s:O?, s:s, s:O}", "name", name, "version",
 			 (json_int_t)applying.current.deployment->version, "digest",
 			 applying.current.deployment->digest, "key",
 			 json_object_get(applying.current.record, "key"), "applied",
 			 json_object_get(applying.current.record, "applied"), "previous",
 			 json_object_get(previous, "version"), "state", state_of(&applying),
 			 "drift", applying.drift);
+	if (!status)
+		error_set(err, ENOMEM, "out of memory");
+	return status;
 }

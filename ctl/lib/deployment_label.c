@@ -27,15 +27,15 @@ static int failed(const char *what, struct error *err)
 	return error_set(err, errno, "%s cannot be set: %s", what, strerror(errno));
 }
 
-/* 1 if the file has this ACL, which may be none; 0 if not, or if that cannot be told. */
-static int has_acl(int fd, const char *attribute, const void *wanted, size_t size)
+/* 1 if the file has this ACL, which may be none; 0 if not, or if that cannot be told; -1 without memory. */
+static int has_acl(int fd, const char *attribute, const void *wanted, size_t size, struct error *err)
 {
 	autofree char *found = malloc(ACL_SIZE_MAX);
 	char name[32];
 	ssize_t got;
 
 	if (!found)
-		return 0;
+		return error_set(err, ENOMEM, "out of memory");
 	got = getxattr(name_of(fd, name), attribute, found, ACL_SIZE_MAX);
 	if (!wanted)
 		return got < 0;
@@ -48,14 +48,16 @@ static int set_acl(int fd, const char *attribute, const struct acl *acl, bool *c
 	autofree void *value = NULL;
 	char name[32];
 	size_t size = 0;
+	int has;
 
 	if (acl->entries) {
 		value = acl_xattr(acl, &size);
 		if (!value)
 			return error_set(err, ENOMEM, "out of memory");
 	}
-	if (has_acl(fd, attribute, value, size))
-		return 0;
+	has = has_acl(fd, attribute, value, size, err);
+	if (has)
+		return has < 0 ? -1 : 0;
 	*changed = true;
 	if (value ? setxattr(name_of(fd, name), attribute, value, size, 0) :
 	    removexattr(name_of(fd, name), attribute) && errno != ENODATA)
@@ -130,14 +132,30 @@ int label_set(int fd, const struct deployment_node *node, struct error *err)
 	return 0;
 }
 
-static int acl_differs(int fd, const char *attribute, const struct acl *acl)
+static int acl_differs(int fd, const char *attribute, const struct acl *acl, struct error *err)
 {
 	autofree void *value = NULL;
 	size_t size = 0;
+	int has;
 
 	if (acl->entries)
 		value = acl_xattr(acl, &size);
-	return !has_acl(fd, attribute, value, size);
+	if (acl->entries && !value)
+		return error_set(err, ENOMEM, "out of memory");
+	has = has_acl(fd, attribute, value, size, err);
+	return has < 0 ? -1 : !has;
+}
+
+static int acls_differ(int fd, const struct deployment_node *node, bool is_directory, char *what, size_t size,
+		       struct error *err)
+{
+	int differs = acl_differs(fd, ACL_XATTR_ACCESS, extended(&node->acl), err);
+
+	snprintf(what, size, "has another ACL");
+	if (differs || !is_directory)
+		return differs;
+	snprintf(what, size, "has another default ACL");
+	return acl_differs(fd, ACL_XATTR_DEFAULT, &node->default_acl, err);
 }
 
 int label_differs(int fd, const struct deployment_node *node, char *what, size_t size,
@@ -156,12 +174,8 @@ int label_differs(int fd, const struct deployment_node *node, char *what, size_t
 	else if ((st.st_mode ^ node->mode) & MODE_MASK)
 		snprintf(what, size, "has mode %04o, not %04o", st.st_mode & MODE_MASK,
 			 node->mode & MODE_MASK);
-	else if (acl_differs(fd, ACL_XATTR_ACCESS, extended(&node->acl)))
-		snprintf(what, size, "has another ACL");
-	else if (S_ISDIR(st.st_mode) && acl_differs(fd, ACL_XATTR_DEFAULT, &node->default_acl))
-		snprintf(what, size, "has another default ACL");
 	else
-		return 0;
+		return acls_differ(fd, node, S_ISDIR(st.st_mode), what, size, err);
 	return 1;
 }
 
@@ -236,6 +250,8 @@ json_t *label_describe(const struct deployment_node *node)
 	autofree char *default_acl = node->default_acl.entries ? acl_text(&node->default_acl) :
 								 NULL;
 
+	if (!acl == !!node->acl.entries || !default_acl == !!node->default_acl.entries)
+		return NULL;
 	return json_pack("{s:o, s:I, s:I, s:s*, s:s*}", "mode",
 			 json_sprintf("%04o", node->mode & MODE_MASK), "uid",
 			 (json_int_t)node->uid, "gid", (json_int_t)node->gid, "acl", acl,

@@ -255,6 +255,8 @@ json_t *deployment_slot_drift(int dir, int volumes, const struct deployment_slot
 
 static int open_parts(int base, int dir, struct deployment_applied *applied, struct error *err)
 {
+	int settled;
+
 	if (deployment_slot_read(dir, &applied->slot, err))
 		return -1;
 	applied->tree = beneath_open(dir, SLOT_TREE, O_RDONLY | O_DIRECTORY, 0);
@@ -262,8 +264,9 @@ static int open_parts(int base, int dir, struct deployment_applied *applied, str
 	if (applied->tree < 0)
 		return error_set(err, errno, "the deployment's tree cannot be opened: %s: apply it again",
 				 strerror(errno));
-	if (volumes_settled(base, applied->slot.deployment))
-		return 0;
+	settled = volumes_settled(base, applied->slot.deployment, err);
+	if (settled)
+		return settled < 0 ? -1 : 0;
 	return error_set(err, EAGAIN, "the volumes do not have the permissions of the applied version yet: apply it again");
 }
 

@@ -335,16 +335,23 @@ static int is_applied(const struct dirent *entry)
 	return has_current(entry->d_name);
 }
 
-json_t *deployment_store_names(void)
+json_t *deployment_store_names(struct error *err)
 {
 	struct dirent **found = NULL;
 	int nr = scandir(DEPLOYMENTS_DIRECTORY, &found, is_applied, by_name), i;
-	json_t *names = json_array();
+	json_t *names;
 
+	if (nr < 0 && errno != ENOENT) {
+		error_set(err, errno, DEPLOYMENTS_DIRECTORY " cannot be read: %s", strerror(errno));
+		return NULL;
+	}
+	names = json_array();
 	for (i = 0; i < nr; i++) {
 		json_array_append_new(names, json_string(found[i]->d_name));
 		free(found[i]);
 	}
 	free(found);
+	if (!names)
+		error_set(err, ENOMEM, "out of memory");
 	return names;
 }

@@ -88,7 +88,7 @@ int __must_check deployment_store_kept(const struct deployment_store *store, jso
 /* The same of all others of the hub, by name; NULL with err set. */
 json_t *deployment_store_others(const struct deployment_store *store, struct error *err);
 
-/* Names of all that have a current slot, sorted; of others than @store too, no lock taken. */
-json_t *deployment_store_names(void);
+/* Names of all that have a current slot, sorted, or NULL; of others than @store too, no lock taken. */
+json_t *deployment_store_names(struct error *err);
 
 #endif /* COPPICE_DEPLOYMENT_STORE_H */

@@ -20,20 +20,26 @@ bool volume_is(const struct deployment_node *node)
 	return node->resource && node->resource->kind == DEPLOYMENT_VOLUME;
 }
 
-static json_t *read_labels(int base)
+/* None where there are none, or what is there is damaged; NULL where that cannot be told. */
+static json_t *read_labels(int base, struct error *err)
 {
-	struct error ignored;
 	size_t len = 0;
-	autofree char *text = beneath_read(base, SLOT_LABELLED, SLOT_FILE_MAX, &len, &ignored);
+	autofree char *text = beneath_read(base, SLOT_LABELLED, SLOT_FILE_MAX, &len, err);
 	json_error_t why;
 	json_t *labels = text ? json_read_text(text, len, 0, &why) : NULL;
 
 	if (json_is_object(labels))
 		return labels;
 	json_decref(labels);
-	return json_object();
+	if (text ? json_read_starved(SLOT_LABELLED, err) : error_hides(err->code))
+		return NULL;
+	labels = json_object();
+	if (!labels)
+		error_set(err, ENOMEM, "out of memory");
+	return labels;
 }
 
+/* What cannot be told has not. */
 static bool has_label(const json_t *labels, const struct deployment_node *node)
 {
 	autojson json_t *wanted = label_describe(node);
@@ -41,15 +47,25 @@ static bool has_label(const json_t *labels, const struct deployment_node *node)
 	return json_equal(json_object_get(labels, node->resource->name), wanted);
 }
 
-bool volumes_settled(int base, const struct deployment *deployment)
+int volumes_settled(int base, const struct deployment *deployment, struct error *err)
 {
-	autojson json_t *labels = read_labels(base);
+	autojson json_t *labels = read_labels(base, err);
 	size_t i;
 
-	for (i = 0; i < deployment->nr_nodes; i++)
-		if (volume_is(&deployment->nodes[i]) && !has_label(labels, &deployment->nodes[i]))
-			return false;
-	return true;
+	if (!labels)
+		return -1;
+	for (i = 0; i < deployment->nr_nodes; i++) {
+		const struct deployment_node *node = &deployment->nodes[i];
+		autojson json_t *wanted = volume_is(node) ? label_describe(node) : NULL;
+
+		if (!volume_is(node))
+			continue;
+		if (!wanted)
+			return error_set(err, ENOMEM, "out of memory");
+		if (!json_equal(json_object_get(labels, node->resource->name), wanted))
+			return 0;
+	}
+	return 1;
 }
 
 static int write_labels(const struct deployment_store *store, const json_t *labels,
@@ -151,14 +167,16 @@ static void drop_others(json_t *labels, const struct deployment *deployment)
 			json_object_del(labels, deployment->nodes[i].resource->name);
 }
 
-static void add_all(json_t *labels, const struct deployment *deployment)
+static int add_all(json_t *labels, const struct deployment *deployment, struct error *err)
 {
 	size_t i;
 
 	for (i = 0; i < deployment->nr_nodes; i++)
-		if (volume_is(&deployment->nodes[i]))
-			json_object_set_new(labels, deployment->nodes[i].resource->name,
-					    label_describe(&deployment->nodes[i]));
+		if (volume_is(&deployment->nodes[i]) &&
+		    json_object_set_new(labels, deployment->nodes[i].resource->name,
+					label_describe(&deployment->nodes[i])))
+			return error_set(err, ENOMEM, "out of memory");
+	return 0;
 }
 
 int volumes_settle(const struct deployment_store *store, const struct deployment *deployment,
@@ -166,13 +184,16 @@ int volumes_settle(const struct deployment_store *store, const struct deployment
 {
 	autojson json_t *labels = NULL;
 
-	if (!all && volumes_settled(store->base, deployment))
-		return 0;
-	labels = all ? json_object() : read_labels(store->base);
+	int settled = all ? 0 : volumes_settled(store->base, deployment, err);
+
+	if (settled)
+		return settled < 0 ? -1 : 0;
+	labels = all ? json_object() : read_labels(store->base, err);
+	if (!labels)
+		return all ? error_set(err, ENOMEM, "out of memory") : -1;
 	drop_others(labels, deployment);
 	if (write_labels(store, labels, err) ||
 	    label_volumes(store, labels, deployment, err))
 		return -1;
-	add_all(labels, deployment);
-	return write_labels(store, labels, err);
+	return add_all(labels, deployment, err) || write_labels(store, labels, err) ? -1 : 0;
 }

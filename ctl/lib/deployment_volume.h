@@ -23,8 +23,8 @@
 /* Is it the node of a volume? */
 bool volume_is(const struct deployment_node *node);
 
-/* Do all volumes have the labels of @deployment? @base: the store's. */
-bool volumes_settled(int base, const struct deployment *deployment);
+/* Do all volumes have the labels of @deployment? @base: the store's. 1 or 0, or -1 where that cannot be told. */
+int __must_check volumes_settled(int base, const struct deployment *deployment, struct error *err);
 
 /* Make what is missing, and give them their labels; @all: also where they should have them. */
 int __must_check volumes_settle(const struct deployment_store *store,

@@ -508,8 +508,8 @@ static int read_file(const char *path, bool whole, struct function *function, st
 		return error_set(err, errno, "%.200s cannot be read: %s", path, strerror(errno));
 	manifest = json_read_file(found, JSON_REJECT_DUPLICATES, &why);
 	if (!manifest)
-		return error_set(err, EINVAL, "%.200s is no JSON: %.160s in line %d", path, why.text,
-				 why.line);
+		return json_read_starved(path, err) ? -1 :
+			error_set(err, EINVAL, "%.200s is no JSON: %.160s in line %d", path, why.text, why.line);
 	if (function_parse(manifest, dirname(found), path, function, err))
 		return -1;
 	if (function->grants && json_object_get(manifest, "owner")) {

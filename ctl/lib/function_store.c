@@ -68,7 +68,9 @@ static int take(const json_t *state, const char *path, struct function *function
 	memcpy(function->digest, digest, FUNCTION_DIGEST_SIZE);
 	function->reason = reason ? strdup(reason) : NULL;
 	function->deployment = deployment ? strdup(deployment) : NULL;
-	return function->directory ? 0 : error_set(err, ENOMEM, "out of memory");
+	/* Without its deployment it would be nobody's. */
+	return function->directory && !function->reason == !reason && !function->deployment == !deployment ?
+		0 : error_set(err, ENOMEM, "out of memory");
 }
 
 static int get(const char *name, const char *file, struct function *function, struct error *err)

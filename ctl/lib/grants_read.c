@@ -407,6 +407,7 @@ int grants_read(const char *path, struct grants *grants, struct error *err)
 	else
 		object = json_read_stream(stdin, JSON_REJECT_DUPLICATES, &wrong);
 	if (!object)
-		return error_usage(err, "%.200s: %.160s (line %d)", path, wrong.text, wrong.line);
+		return json_read_starved(path, err) ? -1 :
+			error_usage(err, "%.200s: %.160s (line %d)", path, wrong.text, wrong.line);
 	return grants_parse(object, grants, err) ? error_prefix(err, "%.200s", path) : 0;
 }

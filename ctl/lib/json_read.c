@@ -45,3 +45,13 @@ json_t *json_read_stream(FILE *file, size_t flags, json_error_t *why)
 	errno = 0;
 	return complete(json_loadf(file, flags, why), was_short, why);
 }
+
+bool json_read_starved(const char *what, struct error *err)
+{
+	int code = errno;
+
+	if (!error_hides(code))
+		return false;
+	error_set(err, code, "%.200s cannot be read: %s", what, strerror(code));
+	return true;
+}

@@ -61,15 +61,19 @@ static int write_list(const char *group, uid_t owner, struct error *err)
 	struct list list = { .array = json_array(), .err = err };
 	autojson json_t *object = json_pack("{s:o}", "overrides", list.array), *before = NULL;
 	char path[PATH_MAX];
-	struct error ignored;
 
 	path_of(group, path);
+	if (!object)
+		return error_set(err, ENOMEM, "out of memory");
 	if (redirect_each(group, add, &list, err))
 		return -1;
 	if (!json_array_size(list.array))
 		return file_remove(path, err);
 	if (owner == KEPT_NOBODY) {
-		before = kept_read(group, &ignored);
+		before = kept_read(group, err);
+		/* Who has it is not to be lost because it could not be read. */
+		if (!before && error_hides(err->code))
+			return -1;
 		json_object_set(object, "owner", json_object_get(before, "owner"));
 	} else {
 		json_object_set_new(object, "owner", json_integer(owner));
@@ -77,18 +81,22 @@ static int write_list(const char *group, uid_t owner, struct error *err)
 	return file_write_json(path, 0600, object, err);
 }
 
+int kept_explain(const char *group, struct error *err)
+{
+	return error_prefix(err, "the overrides of %.80s are in force, but a reboot would lose the change until the command is repeated",
+			    group);
+}
+
 /* Under a lock: of two changes at a time, the one that writes last writes both. */
 int kept_write(const char *group, uid_t owner, struct error *err)
 {
 	autoclose int lock = -1;
 
-	if (file_make_directory(DIRECTORY, 0700, err))
-		return -1;
-	lock = file_lock(DIRECTORY "/lock", err);
+	if (!file_make_directory(DIRECTORY, 0700, err))
+		lock = file_lock(DIRECTORY "/lock", err);
 	if (lock >= 0 && !write_list(group, owner, err))
 		return 0;
-	return error_prefix(err, "the overrides of %.80s are in force, but a reboot would lose the change",
-			    group);
+	return kept_explain(group, err);
 }
 
 int kept_remove(const char *group, struct error *err)
@@ -123,6 +131,7 @@ json_t *kept_groups(struct error *err)
 {
 	struct dirent **entries = NULL;
 	json_t *groups = json_array();
+	int failed = 0;
 	int nr = scandir(DIRECTORY, &entries, is_kept, alphasort), i;
 
 	if (nr < 0 && errno != ENOENT) {
@@ -131,10 +140,14 @@ json_t *kept_groups(struct error *err)
 		return NULL;
 	}
 	for (i = 0; i < nr; i++) {
-		json_array_append_new(groups, json_stringn(entries[i]->d_name,
-							   strlen(entries[i]->d_name) - strlen(SUFFIX)));
+		failed |= json_array_append_new(groups, json_stringn(entries[i]->d_name,
+								     strlen(entries[i]->d_name) - strlen(SUFFIX)));
 		free(entries[i]);
 	}
 	free(entries);
-	return groups;
+	if (groups && !failed)
+		return groups;
+	error_set(err, ENOMEM, "out of memory");
+	json_decref(groups);
+	return NULL;
 }

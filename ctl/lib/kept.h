@@ -20,6 +20,8 @@
  * Nothing is kept of a group without overrides.
  */
 int __must_check kept_write(const char *group, uid_t owner, struct error *err);
+/* Say before @err, which kept that from being done, what is in force all the same; -1. */
+int kept_explain(const char *group, struct error *err);
 int __must_check kept_remove(const char *group, struct error *err);
 
 /* The object in the file, or NULL with err set (ENOENT: nothing is kept of the group). */

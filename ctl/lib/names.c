@@ -11,6 +11,7 @@
 
 #include "cleanup.h"
 #include "file.h"
+#include "json_memory.h"
 #include "names.h"
 #include "names_parts.h"
 
@@ -332,7 +333,8 @@ static int take_view(struct names *names, const char *group, struct error *err)
 				 NAMES_VIEWS);
 	if (!entry) {
 		entry = json_pack("{s:{}}", "hosts");
-		json_object_set_new(names_groups(names), group, entry);
+		if (json_object_set_new(names_groups(names), group, entry))
+			return error_set(err, ENOMEM, "out of memory");
 	}
 	return json_object_set_new(entry, "view", json_integer(view)) ?
 		error_set(err, ENOMEM, "out of memory") : 0;
@@ -398,7 +400,11 @@ int names_copy(const struct names *names, struct names *copy, struct error *err)
 {
 	*copy = (struct names)NAMES_CLOSED;
 	copy->root = json_deep_copy(names->root);
-	return copy->root ? 0 : error_set(err, ENOMEM, "out of memory");
+	if (copy->root)
+		return 0;
+	/* Of what is written next nothing is left out. */
+	(void)json_memory_was_short();
+	return error_set(err, ENOMEM, "out of memory");
 }
 
 void names_forget(struct names *names, const char *group, const char *host)

@@ -111,14 +111,18 @@ json_t *oci_put(const char *path, const char *media_type, const void *data, size
 		struct error *err)
 {
 	char digest[OCI_DIGEST_SIZE], blob[PATH_MAX];
+	json_t *descriptor;
 
 	if (oci_digest(data, len, digest, err))
 		return NULL;
 	blob_path(path, digest, blob);
 	if (file_write(blob, 0644, data, len, err))
 		return NULL;
-	return json_pack("{s:s, s:s, s:I}", "mediaType", media_type, "digest", digest, "size",
-			 (json_int_t)len);
+	descriptor = json_pack("{s:s, s:s, s:I}", "mediaType", media_type, "digest", digest, "size",
+			       (json_int_t)len);
+	if (!descriptor)
+		error_set(err, ENOMEM, "out of memory");
+	return descriptor;
 }
 
 json_t *oci_put_json(const char *path, const char *media_type, const json_t *value,
@@ -203,7 +207,8 @@ static json_t *parse(const char *data, size_t len, const char *what, struct erro
 	if (json_is_object(value))
 		return value;
 	json_decref(value);
-	error_set(err, EBADMSG, "%.100s is no JSON object: %.160s", what, why.text);
+	if (!json_read_starved(what, err))
+		error_set(err, EBADMSG, "%.100s is no JSON object: %.160s", what, why.text);
 	return NULL;
 }
 

@@ -355,41 +355,99 @@ static int change_rules(const struct change *change, struct error *err)
 	return -1;
 }
 
-/* The names are the file's whatever comes; those without a rule are given up by the sync. */
-static int change_named_rules(struct names *names, const struct change *change,
-			      struct error *err)
-{
-	struct error second;
+/* The rules of a group as they were. */
+struct rules {
+	struct override *list;
+	size_t nr;
+};
 
-	if (!set_reals(names, change->group, err) && !change_rules(change, err))
-		return sync_names(names, change->group, err);
-	(void)!sync_names(names, change->group, &second);
-	return -1;
+static int add_rule(const struct override_info *info, void *data)
+{
+	struct rules *rules = data;
+	struct override *list;
+
+	if (info->override.kind != REDIRECT_ENDPOINT)
+		return 0;
+	list = reallocarray(rules->list, rules->nr + 1, sizeof(*list));
+	if (!list)
+		return -1;
+	rules->list = list;
+	list[rules->nr++] = info->override;
+	return 0;
 }
 
-/* What was set in place of others cannot be taken back: the next change mends the names. */
-static void take_back(struct names *names, const struct change *change)
+static int read_rules(const char *group, struct rules *rules, struct error *err)
+{
+	error_set(err, ENOMEM, "out of memory");
+	return redirect_each(group, add_rule, rules, err) ? -1 : 0;
+}
+
+static void delete_added(const struct change *change)
 {
 	struct error ignored;
 	size_t i;
 
-	for (i = 0; i < change->nr && !change->replace; i++)
+	for (i = 0; i < change->nr; i++)
 		(void)!redirect_delete(change->group, &change->overrides[i].endpoint,
 				       REDIRECT_KEEP, &ignored);
-	(void)!sync_names(names, change->group, &ignored);
+}
+
+/* All that has to follow a change of rules with names. */
+static int tell_names(struct names *names, const char *group, struct error *err)
+{
+	return sync_names(names, group, err) || responder_apply(err) || set_dns(names, group, err) ? -1 : 0;
+}
+
+/* As well as it goes: the next change mends the names. */
+static void take_back(struct names *names, const struct change *change, const struct rules *rules)
+{
+	const struct change back = {
+		.group = change->group, .overrides = rules->list, .nr = rules->nr, .replace = true,
+	};
+	struct error ignored;
+
+	if (!change->replace)
+		delete_added(change);
+	else if (!take_names(names, &back, &ignored))
+		(void)!change_rules(&back, &ignored);
+	(void)!tell_names(names, change->group, &ignored);
+}
+
+/*
+ * The names are the file's whatever comes; those without a rule are given up by the sync. Connections that are open
+ * still (EINPROGRESS) are no reason to take anything back.
+ */
+static int change_named_rules(struct names *names, const struct change *change, const struct rules *rules,
+			      struct error *err)
+{
+	struct error first = {};
+
+	if (set_reals(names, change->group, err) || change_rules(change, err))
+		first = *err;
+	if (first.code && first.code != EINPROGRESS) {
+		(void)!sync_names(names, change->group, err);
+		*err = first;
+		return -1;
+	}
+	if (tell_names(names, change->group, err)) {
+		take_back(names, change, rules);
+		return -1;
+	}
+	if (first.code)
+		*err = first;
+	return first.code ? -1 : 0;
 }
 
 static int change_named(const struct change *change, struct error *err)
 {
 	autonames struct names names = NAMES_CLOSED;
+	struct rules rules = {};
+	int ret;
 
-	if (responder_check(err) || names_open(&names, err) || take_names(&names, change, err) ||
-	    change_named_rules(&names, change, err))
-		return -1;
-	if (!responder_apply(err) && !set_dns(&names, change->group, err))
-		return 0;
-	take_back(&names, change);
-	return -1;
+	ret = responder_check(err) || names_open(&names, err) || read_rules(change->group, &rules, err) ||
+	      take_names(&names, change, err) || change_named_rules(&names, change, &rules, err);
+	free(rules.list);
+	return ret ? -1 : 0;
 }
 
 static int change_copied(struct change change, struct error *err)
@@ -416,26 +474,34 @@ static bool any_named(const struct override *overrides, size_t nr)
 	return false;
 }
 
-bool overrides_have_tls(const struct override *overrides, size_t nr)
+int overrides_have_tls(const struct override *overrides, size_t nr, struct error *err)
 {
 	size_t i, j;
+	int listens = 0;
 
-	for (i = 0; i < nr; i++)
-		for (j = 0; j < overrides[i].nr_handlers; j++)
-			if (terminator_listens_at(&overrides[i].handlers[j].address))
-				return true;
-	return false;
+	for (i = 0; i < nr && !listens; i++)
+		for (j = 0; j < overrides[i].nr_handlers && !listens; j++)
+			listens = terminator_listens_at(&overrides[i].handlers[j].address, err);
+	return listens;
 }
 
 /* Whom all groups trust is each group's own matter. */
 static int change_all(const struct change *change, bool named, struct error *err)
 {
-	if (named ? change_copied(*change, err) : change_rules(change, err))
+	bool trusts = trust_has(change->group);
+	struct error ignored;
+	int tls = 0;
+
+	if (strcmp(change->group, REDIRECT_HUB_NAME))
+		tls = overrides_have_tls(change->overrides, change->nr, err);
+	/* First, since it can be taken back: a rule that leads to whom nobody trusts is of no use. */
+	if (tls < 0 || (tls && trust_give(change->group, err)))
 		return -1;
-	if (!strcmp(change->group, REDIRECT_HUB_NAME) ||
-	    !overrides_have_tls(change->overrides, change->nr))
+	if (!(named ? change_copied(*change, err) : change_rules(change, err)))
 		return 0;
-	return trust_give(change->group, err);
+	if (tls && !trusts && err->code != EINPROGRESS)
+		(void)!trust_take(change->group, &ignored);
+	return -1;
 }
 
 int overrides_add(const char *group, const struct override *overrides, size_t nr,
@@ -475,13 +541,20 @@ static int delete_named(const char *group, const struct override *override,
 	if (names_open(&names, err) || find_named(group, override, &wanted, err))
 		return -1;
 	override_format(override, text);
-	if (!wanted.found.family)
+	if (!wanted.found.family) {
+		/* Maybe it was deleted before, and no more than that. */
+		if (names_view(&names, group) >= 0)
+			(void)!tell_names(&names, group, err);
 		return error_set(err, ENOENT, "group %s has no override of %.200s: see coppice override list %s",
 				 group, text, group);
-	if (redirect_delete(group, &wanted.found, connections, err) ||
-	    sync_names(&names, group, err))
+	}
+	if (redirect_delete(group, &wanted.found, connections, err))
 		return -1;
-	return responder_apply(err) || set_dns(&names, group, err) ? -1 : 0;
+	if (!tell_names(&names, group, err))
+		return 0;
+	error_prefix(err, "the override of %.200s is deleted, but tasks may be told its address until that is repeated", text);
+	err->code = EINPROGRESS;
+	return -1;
 }
 
 int overrides_delete(const char *group, const struct override *override,
@@ -495,6 +568,7 @@ int overrides_delete(const char *group, const struct override *override,
 static int forget_names(const char *group, struct error *err)
 {
 	autonames struct names names = NAMES_CLOSED;
+	pid_t pid;
 
 	if (names_open(&names, err))
 		return -1;
@@ -503,7 +577,8 @@ static int forget_names(const char *group, struct error *err)
 	names_release_group(&names, group);
 	if (names_commit(&names, err) || mark(group, false, err))
 		return -1;
-	return service_pid(&service_responder) ? responder_apply(err) : 0;
+	pid = service_pid(&service_responder, err);
+	return pid > 0 ? responder_apply(err) : pid;
 }
 
 /* Nobody's file is made to say that there are no names. */

@@ -26,8 +26,8 @@ int __must_check overrides_add(const char *group, const struct override *overrid
 /* The same in place of all that the group has. */
 int __must_check overrides_set(const char *group, const struct override *overrides, size_t nr,
 			       enum redirect_connections connections, struct error *err);
-/* Is there one by which it would? */
-bool overrides_have_tls(const struct override *overrides, size_t nr);
+/* Is there one by which it would? 1 or 0, or -1 where that cannot be told. */
+int __must_check overrides_have_tls(const struct override *overrides, size_t nr, struct error *err);
 int __must_check overrides_delete(const char *group, const struct override *override,
 				  enum redirect_connections connections, struct error *err);
 

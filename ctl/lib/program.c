@@ -32,13 +32,17 @@ static int start(char *const *argv, int out, pid_t *pid)
 	static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", locale[] = "LC_ALL=C.UTF-8";
 	char *environment[] = { path, locale, NULL };
 	posix_spawn_file_actions_t actions;
-	int failed;
+	int failed = posix_spawn_file_actions_init(&actions);
 
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, out, STDERR_FILENO);
-	failed = posix_spawn(pid, argv[0], &actions, NULL, argv, environment);
+	if (failed)
+		return failed;
+	failed = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	if (!failed)
+		failed = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+	if (!failed)
+		failed = posix_spawn_file_actions_adddup2(&actions, out, STDERR_FILENO);
+	if (!failed)
+		failed = posix_spawn(pid, argv[0], &actions, NULL, argv, environment);
 	posix_spawn_file_actions_destroy(&actions);
 	return failed;
 }

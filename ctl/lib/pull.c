@@ -114,7 +114,10 @@ static int copy_signatures(const struct copying *copying, const char *digest, st
 	json_array_foreach(ids, i, id) {
 		tag[0] = ':';
 		signature_tag(digest, json_string_value(id), tag + 1, sizeof(tag) - 1);
-		found += !copy(copying, tag, tag + 1, err);
+		if (!copy(copying, tag, tag + 1, err))
+			found++;
+		else if (err->code != EIO)	/* nobody was asked */
+			return -1;
 	}
 	if (found)
 		return 0;

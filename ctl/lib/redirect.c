@@ -175,18 +175,26 @@ int redirect_add(const char *group, const struct endpoint *endpoint,
 	return redirect_add_all(group, &override, 1, err);
 }
 
-static int commit(struct change *change, enum redirect_connections connections,
+/* With EINPROGRESS the change is in force, but not all that was to follow from it has. */
+static int commit(struct change *change, const char *group, enum redirect_connections connections,
 		  struct error *err)
 {
 	autofree struct rule_gone *gone = NULL;
-	size_t nr;
+	size_t nr = 0;
 
+	/* Before the change, which nothing takes back. */
+	if (connections != REDIRECT_KEEP) {
+		gone = table_gone(&change->table, &nr);
+		if (!gone)
+			return error_set(err, ENOMEM, "out of memory");
+	}
 	if (table_commit(&change->table, &change->pins, err))
 		return -1;
-	if (connections == REDIRECT_KEEP)
+	if (connections == REDIRECT_KEEP || !redirect_reset(&change->pins, change->number, gone, nr, err))
 		return 0;
-	gone = table_gone(&change->table, &nr);
-	return redirect_reset(&change->pins, change->number, gone, nr, err);
+	error_prefix(err, "the overrides of %.80s are in force, but connections by those before may be open still", group);
+	err->code = EINPROGRESS;
+	return -1;
 }
 
 /* Of the group and the kind that are replaced? */
@@ -217,7 +225,7 @@ int redirect_replace(const char *group, enum redirect_kind kind,
 	if (table_keep(&change.table, is_replaced, &replaced, err) ||
 	    add_each(&change, overrides, nr, err))
 		return -1;
-	return commit(&change, connections, err);
+	return commit(&change, group, connections, err);
 }
 
 static bool has_number(const struct table *table, const struct rule_entry *entry,
@@ -265,7 +273,7 @@ int redirect_delete(const char *group, const struct endpoint *endpoint,
 	rule = entry->value.rule;
 	if (table_keep(&change.table, has_number, &rule, err))
 		return -1;
-	return commit(&change, connections, err);
+	return commit(&change, group, connections, err);
 }
 
 /*

@@ -90,6 +90,8 @@ int __must_check policy_of_override(const char *text, enum redirect_policy *poli
 int __must_check redirect_attach(const char *group, const char *cgroup_path, struct error *err);
 /* Remove the rules and links of the group, or the hub's rules; no error if there are none. */
 int __must_check redirect_detach(const char *group, struct error *err);
+/* Have a group's programs been attached, and not taken away since, by a reboot say? */
+bool redirect_is_attached(const char *group);
 /* Make the maps, for rules of REDIRECT_HUB_NAME when no group has any yet; idempotent. */
 int __must_check redirect_prepare(struct error *err);
 
@@ -109,6 +111,7 @@ enum redirect_connections { REDIRECT_KEEP, REDIRECT_RESET };
 int __must_check redirect_add_all(const char *group, const struct override *overrides,
 				  size_t nr, struct error *err);
 /* Replace those of one kind; those that stay the same keep their statistics. */
+/* With EINPROGRESS in @err the change is in force, but connections that it was to end may be open still. */
 int __must_check redirect_replace(const char *group, enum redirect_kind kind,
 				  const struct override *overrides, size_t nr,
 				  enum redirect_connections connections, struct error *err);

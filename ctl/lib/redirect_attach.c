@@ -722,6 +722,14 @@ int redirect_detach(const char *group, struct error *err)
 						  remove_hub(&pins, err);
 }
 
+bool redirect_is_attached(const char *group)
+{
+	char path[PATH_MAX];
+
+	link_path(group, HOOK_CONN4, path);
+	return !access(path, F_OK);
+}
+
 int redirect_verify(const char *group, const char *cgroup_path, bool *attached,
 		    struct error *err)
 {

@@ -163,15 +163,17 @@ int table_keep(struct table *table, table_drop_fn drop, const void *data, struct
 	return 0;
 }
 
-/* Does the kernel here answer for that address? Then a socket shows who is alive. */
-static bool is_here(const struct handler_value *value)
+/* Does the kernel here answer for that address? Then a socket shows who is alive. -1: that cannot be told. */
+static int is_here(const struct handler_value *value, struct error *err)
 {
 	struct ifaddrs *addresses = NULL, *a;
 	bool found = value->family == AF_INET ? value->address[0] == 127
 			: !memcmp(value->address, &in6addr_loopback, 16);
 
-	if (found || getifaddrs(&addresses))
+	if (found)
 		return found;
+	if (getifaddrs(&addresses))
+		return error_set(err, errno, "this hub's addresses cannot be read: %s", strerror(errno));
 	for (a = addresses; a && !found; a = a->ifa_next) {
 		if (!a->ifa_addr || a->ifa_addr->sa_family != value->family)
 			continue;
@@ -199,6 +201,7 @@ static int use_handler(struct table *table, const struct endpoint *address, stru
 {
 	struct handler_value value = make_handler(address);
 	__u32 *slot = find_slot(table, &value), index;
+	int here = 0;
 
 	if (*slot)
 		return *slot - 1;
@@ -209,7 +212,11 @@ static int use_handler(struct table *table, const struct endpoint *address, stru
 	if (index == REDIRECT_HANDLERS_MAX)
 		return error_set(err, ENOSPC, "all %d handlers that the hub can hold are in use: delete overrides first",
 				 REDIRECT_HANDLERS_MAX);
-	value.here = value.family != AF_UNIX && is_here(&value);
+	if (value.family != AF_UNIX)
+		here = is_here(&value, err);
+	if (here < 0)
+		return -1;
+	value.here = here;
 	table->handlers[index] = value;
 	memcpy(table->paths[index].path, address->path, REDIRECT_PATH);
 	table->paths[index].len = strnlen(address->path, REDIRECT_PATH);

@@ -233,15 +233,14 @@ static int write_config(struct error *err)
 	return text_write(&text, DIRECTORY "/recursor.conf", err);
 }
 
-static bool wanted(void)
+static int wanted(struct error *err)
 {
 	autonames struct names names = NAMES_CLOSED;
-	struct error ignored;
 	const char *group;
 	json_t *entry;
 
-	if (names_read(&names, &ignored))
-		return false;
+	if (names_read(&names, err))
+		return -1;
 	json_object_foreach(json_object_get(names.root, "groups"), group, entry)
 		if (names_view(&names, group) >= 0)
 			return true;

@@ -36,7 +36,7 @@ const struct service *service_find(const char *name, struct error *err)
 }
 
 /* The lock, not the file, says whether the number in it is anybody's. */
-pid_t service_pid(const struct service *service)
+pid_t service_pid(const struct service *service, struct error *err)
 {
 	struct flock lock = { .l_type = F_WRLCK };
 	char path[PATH_MAX], text[16] = "";
@@ -44,8 +44,12 @@ pid_t service_pid(const struct service *service)
 
 	snprintf(path, sizeof(path), SERVICE_DIRECTORY "/%s.lock", service->name);
 	fd = open(path, O_RDWR | O_CLOEXEC);
-	if (fd < 0 || fcntl(fd, F_OFD_GETLK, &lock) || lock.l_type == F_UNLCK ||
-	    read(fd, text, sizeof(text) - 1) < 0)
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0 || fcntl(fd, F_OFD_GETLK, &lock))
+		return error_set(err, errno, "whether the %s runs cannot be told: %s: %s", service->name, path,
+				 strerror(errno));
+	if (lock.l_type == F_UNLCK || read(fd, text, sizeof(text) - 1) < 0)
 		return 0;
 	return atoi(text);
 }
@@ -160,10 +164,10 @@ int service_start(const struct service *service, struct error *err)
 {
 	autoclose int cgroup = -1;
 	char path[PATH_MAX];
-	pid_t pid;
+	pid_t pid = service_pid(service, err);
 
-	if (service_pid(service))
-		return 0;
+	if (pid)
+		return pid < 0 ? -1 : 0;
 	if (program_find(service->program, service->package, path, sizeof(path), err) ||
 	    file_make_directory(SERVICE_DIRECTORY, 0755, err))
 		return -1;
@@ -176,19 +180,28 @@ int service_start(const struct service *service, struct error *err)
 	return pid < 0 ? -1 : wait_ready(service, pid, err);
 }
 
+/* Where that cannot be told, it is taken to. */
+static bool runs(const struct service *service, pid_t pid)
+{
+	struct error ignored;
+	pid_t now = service_pid(service, &ignored);
+
+	return now == pid || now < 0;
+}
+
 int service_stop(const struct service *service, struct error *err)
 {
 	int left = WAIT_MS / PAUSE_MS;
-	pid_t pid = service_pid(service);
+	pid_t pid = service_pid(service, err);
 
-	if (!pid)
-		return 0;
+	if (pid <= 0)
+		return pid;
 	if (kill(pid, SIGTERM) && errno != ESRCH)
 		return error_set(err, errno, "the %s cannot be ended: %s", service->name,
 				 strerror(errno));
-	while (service_pid(service) == pid && left--)
+	while (runs(service, pid) && left--)
 		pause_shortly();
-	if (service_pid(service) == pid)
+	if (runs(service, pid))
 		return error_set(err, ETIMEDOUT, "the %s (process %d) does not end", service->name,
 				 pid);
 	return 0;
@@ -196,9 +209,9 @@ int service_stop(const struct service *service, struct error *err)
 
 int service_refresh(const struct service *service, struct error *err)
 {
-	pid_t pid = service_pid(service);
+	pid_t pid = service_pid(service, err);
 
 	if (!pid)
 		return service_start(service, err);
-	return service->refresh(pid, err);
+	return pid < 0 ? -1 : service->refresh(pid, err);
 }

@@ -25,8 +25,8 @@
 struct service {
 	const char *name;
 	const char *program, *package;
-	/* Is there something to do for it? */
-	bool (*wanted)(void);
+	/* Is there something to do for it? 1 or 0, or -1 where that cannot be told. */
+	int (*wanted)(struct error *err);
 	/* Write what the program reads, and its words into @argv behind the path. */
 	int (*configure)(char **argv, struct error *err);
 	/* Has anything changed by itself, so that reload() is due? Or -1. */
@@ -51,8 +51,8 @@ extern const struct service *const services[];	/* NULL-terminated */
 
 const struct service *service_find(const char *name, struct error *err);
 
-/* The supervisor's process, or 0. */
-pid_t service_pid(const struct service *service);
+/* The supervisor's process, or 0; -1 where that cannot be told. */
+pid_t service_pid(const struct service *service, struct error *err);
 
 /* Run it in the background, if it does not already, until it listens. */
 int __must_check service_start(const struct service *service, struct error *err);

@@ -405,13 +405,12 @@ static bool verifies(const struct key *key, const char *digest, const char *sign
 					  &bytes) >= 0;
 }
 
-/* Whose signature the manifest has, if it is a good one over @digest; else NULL. */
+/* Whose signature the manifest has, if it is a good one over @digest; else NULL, and maybe why in @err. */
 static const struct key *check_one(const char *bundle, const json_t *manifest,
-				   const char *digest, const struct keys *keys)
+				   const char *digest, const struct keys *keys, struct error *err)
 {
-	struct error ignored;
 	autojson json_t *config = oci_get_json(bundle, json_object_get(manifest, "config"),
-					       SIGNATURE_CONFIG_TYPE, CONFIG_MAX, &ignored);
+					       SIGNATURE_CONFIG_TYPE, CONFIG_MAX, err);
 	const json_t *layers = json_object_get(manifest, "layers");
 	const struct key *key;
 	autofree char *signature = NULL;
@@ -421,7 +420,7 @@ static const struct key *check_one(const char *bundle, const json_t *manifest,
 	if (!key || json_array_size(layers) != 1)
 		return NULL;
 	signature = oci_get(bundle, json_array_get(layers, 0), SIGNATURE_LAYER_TYPE, CONFIG_MAX,
-			    &len, &ignored);
+			    &len, err);
 	return signature && verifies(key, digest, signature, len) ? key : NULL;
 }
 
@@ -442,8 +441,12 @@ int signature_check(const char *bundle, const char *digest, const char *director
 
 		if (!manifest)
 			return -1;
-		if (!key && !strcmp(oci_artifact_type(manifest), SIGNATURE_TYPE))
-			key = check_one(bundle, manifest, digest, &keys);
+		if (key || strcmp(oci_artifact_type(manifest), SIGNATURE_TYPE))
+			continue;
+		err->code = 0;
+		key = check_one(bundle, manifest, digest, &keys, err);
+		if (!key && error_hides(err->code))
+			return -1;
 	}
 	if (!key)
 		return error_set(err, EKEYREJECTED, "%.200s has no valid signature by a key in %.100s: sign it with `coppice deployment compile --key`, or add the signer's public key",

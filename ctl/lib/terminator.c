@@ -54,26 +54,39 @@ static int is_record(const struct dirent *entry)
 	return len > 5 && !strcmp(entry->d_name + len - 5, ".json");
 }
 
+static int add_record(json_t *list, const char *file, struct error *err)
+{
+	char path[PATH_MAX];
+	json_t *record;
+
+	snprintf(path, sizeof(path), DIRECTORY "/%s", file);
+	record = file_read_json(path, err);
+	if (!record)
+		return -1;
+	return json_array_append_new(list, record) ? error_set(err, ENOMEM, "out of memory") : 0;
+}
+
 json_t *terminator_list(struct error *err)
 {
-	json_t *list = json_array(), *record;
-	struct dirent **entries;
-	char path[PATH_MAX];
-	int nr, i;
+	struct dirent **entries = NULL;
+	json_t *list = json_array();
+	int nr, i, failed = 0;
 
 	nr = scandir(DIRECTORY, &entries, is_record, alphasort);
+	if (nr < 0 && errno != ENOENT)
+		failed = error_set(err, errno, DIRECTORY " cannot be read: %s", strerror(errno));
+	else if (!list)
+		failed = error_set(err, ENOMEM, "out of memory");
 	for (i = 0; i < nr; i++) {
-		snprintf(path, sizeof(path), DIRECTORY "/%s", entries[i]->d_name);
-		record = list ? file_read_json(path, err) : NULL;
-		if (!record || json_array_append_new(list, record)) {
-			json_decref(list);
-			list = NULL;
-		}
+		if (!failed)
+			failed = add_record(list, entries[i]->d_name, err);
 		free(entries[i]);
 	}
-	if (nr >= 0)
-		free(entries);
-	return list;
+	free(entries);
+	if (!failed)
+		return list;
+	json_decref(list);
+	return NULL;
 }
 
 static const char *text_of(const json_t *record, const char *key)
@@ -98,12 +111,13 @@ static bool has_hosts(const json_t *record)
 	return json_array_size(json_object_get(record, "hosts"));
 }
 
-bool terminator_listens_at(const struct endpoint *handler)
+int terminator_listens_at(const struct endpoint *handler, struct error *err)
 {
 	char address[REDIRECT_TEXT_MAX];
-	struct error ignored;
-	autojson json_t *list = terminator_list(&ignored);
+	autojson json_t *list = terminator_list(err);
 
+	if (!list)
+		return -1;
 	endpoint_format(handler, address);
 	return has_hosts(find_listener(list, address));
 }
@@ -223,12 +237,11 @@ static int check_config(const char *config, struct error *err)
  * The service.
  */
 
-static bool wanted(void)
+static int wanted(struct error *err)
 {
-	struct error ignored;
-	autojson json_t *list = terminator_list(&ignored);
+	autojson json_t *list = terminator_list(err);
 
-	return json_array_size(list);
+	return list ? !!json_array_size(list) : -1;
 }
 
 static int configure(char **argv, struct error *err)
@@ -377,8 +390,10 @@ static int put(const struct tls_handler *handler, const json_t *record, struct e
 	struct error second;
 
 	record_path(handler->name, path);
-	if (file_write_json(path, 0644, record, err))
+	if (file_write_json(path, 0644, record, err)) {
+		(void)!ca_leaf_remove(handler->name, &second);
 		return -1;
+	}
 	if (!service_refresh(&service_terminator, err)) {
 		if (service_listens(&handler->listen))
 			return 0;
@@ -440,16 +455,18 @@ int terminator_add(struct tls_handler *handler, struct error *err)
 /* The certificate may go once no configuration with it is in force. */
 static int take_out(const char *path, struct error *err)
 {
-	autojson json_t *record = file_read_json(path, err);
+	autojson json_t *record = file_read_json(path, err), *list = terminator_list(err);
+	pid_t pid = service_pid(&service_terminator, err);
 	char address[REDIRECT_TEXT_MAX];
 	struct endpoint listen;
 
-	if (!record || handler_parse(text_of(record, "listen"), &listen, err) ||
+	/* What has to be known is known before anything is changed. */
+	if (!record || !list || pid < 0 || handler_parse(text_of(record, "listen"), &listen, err) ||
 	    file_remove(path, err))
 		return -1;
-	if (!wanted())
+	if (json_array_size(list) == 1)
 		return service_stop(&service_terminator, err);
-	if (!service_pid(&service_terminator))
+	if (!pid)
 		return 0;
 	if (service_refresh(&service_terminator, err))
 		return -1;

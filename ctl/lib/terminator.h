@@ -33,7 +33,7 @@ int __must_check terminator_delete(const char *name, struct error *err);
 /* Objects {name, hosts, to, listen, http, proxy}, by name. */
 json_t *terminator_list(struct error *err);
 
-/* Is this where one of them listens with TLS? */
-bool terminator_listens_at(const struct endpoint *handler);
+/* Is this where one of them listens with TLS? 1 or 0, or -1 where that cannot be told. */
+int __must_check terminator_listens_at(const struct endpoint *handler, struct error *err);
 
 #endif /* COPPICE_TERMINATOR_H */

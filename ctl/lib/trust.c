@@ -75,12 +75,17 @@ bool trust_has(const char *group)
 	return !group_path(group, path, &ignored) && !access(path, F_OK) && ca_exists();
 }
 
-json_t *trust_groups(void)
+json_t *trust_groups(struct error *err)
 {
 	autoclosedir DIR *directory = opendir(GROUPS);
-	json_t *groups = json_array();
 	struct dirent *entry;
+	json_t *groups;
 
+	if (!directory && errno != ENOENT) {
+		error_set(err, errno, GROUPS " cannot be read: %s", strerror(errno));
+		return NULL;
+	}
+	groups = json_array();
 	while (directory && (entry = readdir(directory)))
 		if (entry->d_name[0] != '.' && !strstr(entry->d_name, ".new."))
 			json_array_append_new(groups, json_string(entry->d_name));
@@ -151,6 +156,9 @@ static int copy_directory(const char *from, const char *to, int depth, struct er
 	char here[PATH_MAX], there[PATH_MAX];
 	struct dirent *entry;
 
+	/* What is not there has nothing to copy; what cannot be read is not to be taken for that. */
+	if (!directory && errno != ENOENT)
+		return error_set(err, errno, "%.200s cannot be read: %s", from, strerror(errno));
 	if (file_make_directory(to, 0755, err))
 		return -1;
 	remove_stale(from, to);
@@ -169,10 +177,11 @@ static int copy_directory(const char *from, const char *to, int depth, struct er
 static int merge_bundle(const char *own, size_t own_len, struct error *err)
 {
 	autofree char *system = NULL, *merged = NULL;
-	struct error ignored;
 	size_t len = 0;
 
-	system = file_read(TRUST_SYSTEM "/" BUNDLE, &len, &ignored);
+	system = file_read(TRUST_SYSTEM "/" BUNDLE, &len, err);
+	if (!system && err->code != ENOENT)
+		return -1;
 	merged = malloc(len + 1 + own_len);
 	if (!merged)
 		return error_set(err, ENOMEM, "out of memory");

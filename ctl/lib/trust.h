@@ -22,8 +22,8 @@ int __must_check trust_give(const char *group, struct error *err);
 int __must_check trust_take(const char *group, struct error *err);
 bool trust_has(const char *group);
 
-/* The groups' names, as an array of JSON. */
-json_t *trust_groups(void);
+/* The groups' names, as an array of JSON; or NULL. */
+json_t *trust_groups(struct error *err);
 
 /* Make what tasks are given, or make it anew if the hub's own certificates have changed. */
 int __must_check trust_prepare(struct error *err);

@@ -3,12 +3,14 @@
  * Preloaded into the controller: one of its allocations, or of its calls of the system, fails.
  *
  * COPPICE_FAILING is KIND:NUMBER:FILE. What is counted is what happens from main() on, in the process and
- * those that it forks, as they share FILE: the number so far and, once one has failed, where that was.
+ * those that it forks, as they share FILE: the number so far, once one has failed, where that was, and where
+ * a signal then ended it.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,10 +23,16 @@
 
 enum kind { KIND_MALLOC, KIND_CALL };
 
+/* The frames, the innermost first: relative to the program, and of which file each is, without its directory. */
+struct place {
+	unsigned long nr;
+	unsigned long frames[FRAMES];
+	char files[FRAMES][16];
+};
+
 struct shared {
 	unsigned long count;
-	unsigned long nr_frames;
-	unsigned long frames[FRAMES];	/* relative to the program */
+	struct place failed, crashed;
 };
 
 void *__libc_malloc(size_t size);
@@ -36,15 +44,45 @@ static enum kind wanted;
 static unsigned long number;
 static unsigned long base;
 
-static void remember_place(void)
+static void remember_file(const void *frame, char file[16])
+{
+	const char *slash;
+	Dl_info info;
+
+	if (!dladdr(frame, &info) || !info.dli_fname)
+		return;
+	slash = strrchr(info.dli_fname, '/');
+	strncpy(file, slash ? slash + 1 : info.dli_fname, 15);
+}
+
+static void remember_place(struct place *place)
 {
 	void *frames[FRAMES];
 	int i, n;
 
 	n = backtrace(frames, FRAMES);
-	for (i = 0; i < n; i++)
-		shared->frames[i] = (unsigned long)frames[i] - base;
-	shared->nr_frames = n;
+	for (i = 0; i < n; i++) {
+		place->frames[i] = (unsigned long)frames[i] - base;
+		remember_file(frames[i], place->files[i]);
+	}
+	place->nr = n;
+}
+
+/* Once: what raised it is done again, or raises it again, and that ends the process. */
+static void crash(int number_of_signal)
+{
+	(void)number_of_signal;
+	remember_place(&shared->crashed);
+}
+
+static void watch_crashes(void)
+{
+	const struct sigaction action = { .sa_handler = crash, .sa_flags = SA_RESETHAND };
+	static const int signals[] = { SIGSEGV, SIGABRT, SIGBUS, SIGFPE, SIGILL };
+	size_t i;
+
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaction(signals[i], &action, NULL);
 }
 
 /* Is it the turn of this one? */
@@ -54,7 +92,7 @@ static int fails(enum kind kind)
 		return 0;
 	if (__atomic_add_fetch(&shared->count, 1, __ATOMIC_RELAXED) != number)
 		return 0;
-	remember_place();
+	remember_place(&shared->failed);
 	return 1;
 }
 
@@ -155,6 +193,7 @@ static int counted_main(int argc, char **argv, char **envp)
 	if (dladdr(real_main, &info))
 		base = (unsigned long)info.dli_fbase;
 	shared = map_shared(path);
+	watch_crashes();
 	return real_main(argc, argv, envp);
 }
 
