@@ -97,6 +97,13 @@ void output_table(FILE *file, bool colour, const json_t *rows, const struct colu
 int __must_check output_object(const struct context *ctx, json_t *object,
 			       const struct column *columns, struct error *err);
 
+/*
+ * Of commands that go on: readers of a pipe have each line at once. An object is printed whole, or not at all where
+ * memory is short; a text is ended.
+ */
+int __must_check output_line(const json_t *line, struct error *err);
+int __must_check output_end_line(struct error *err);
+
 /* One line of progress on stderr, if it is a terminal; rewritten by the next. */
 void output_progress(const struct context *ctx, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -120,12 +120,6 @@ static int reshare_task(const struct task_info *task, void *data)
 	return 0;
 }
 
-static int end_line(const struct watch *watch)
-{
-	putchar('\n');
-	return fflush(stdout) ? error_set(watch->err, errno, "the output cannot be written: %s", strerror(errno)) : 0;
-}
-
 static int print(const struct watch *watch, const struct group_info *group, const struct sum *sum)
 {
 	autojson json_t *line = json_pack("{s:s, s:s, s:I, s:I, s:I}", "group", group->name,
@@ -135,12 +129,11 @@ static int print(const struct watch *watch, const struct group_info *group, cons
 					  "given_back", (json_int_t)sum->given_back);
 
 	if (watch->ctx->json)
-		json_dumpf(line, stdout, JSON_COMPACT);
-	else
-		printf("%s: %llu pages of %llu given back by %llu tasks", group->name,
-		       (unsigned long long)sum->given_back, (unsigned long long)sum->compared,
-		       (unsigned long long)sum->tasks);
-	return end_line(watch);
+		return output_line(line, watch->err);
+	printf("%s: %llu pages of %llu given back by %llu tasks", group->name,
+	       (unsigned long long)sum->given_back, (unsigned long long)sum->compared,
+	       (unsigned long long)sum->tasks);
+	return output_end_line(watch->err);
 }
 
 static int print_adopted(const struct watch *watch, const struct group_info *group,
@@ -154,17 +147,15 @@ static int print_adopted(const struct watch *watch, const struct group_info *gro
 					  "refusal", refusal, "learned", result->learned);
 
 	if (watch->ctx->json)
-		json_dumpf(line, stdout, JSON_COMPACT);
-	else
-		printf("%s: %llu pages of %llu processes adopted", group->name,
-		       (unsigned long long)result->pages,
-		       (unsigned long long)result->processes);
-	if (!watch->ctx->json && result->learned)
+		return output_line(line, watch->err);
+	printf("%s: %llu pages of %llu processes adopted", group->name,
+	       (unsigned long long)result->pages, (unsigned long long)result->processes);
+	if (result->learned)
 		printf(", with an image of what they map");
-	if (!watch->ctx->json && refusal)
+	if (refusal)
 		printf(", %llu processes refused: %s", (unsigned long long)result->refused,
 		       refusal);
-	return end_line(watch);
+	return output_end_line(watch->err);
 }
 
 /* The group or its image may have been deleted meanwhile; that is no reason to end. */

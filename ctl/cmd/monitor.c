@@ -43,13 +43,9 @@ static int print(json_t *event, void *data, struct error *err)
 	const struct context *ctx = data;
 
 	if (ctx->json)
-		json_dumpf(event, stdout, JSON_COMPACT);
-	else
-		print_text(event);
-	/* Readers of a pipe shall have each line at once. */
-	if (putchar('\n') == EOF || fflush(stdout))
-		return error_set(err, errno, "the output cannot be written: %s", strerror(errno));
-	return 0;
+		return output_line(event, err);
+	print_text(event);
+	return output_end_line(err);
 }
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)

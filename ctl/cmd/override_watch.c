@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* coppice override watch */
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "lib/cleanup.h"
 #include "lib/name.h"
@@ -83,14 +81,10 @@ static int tell(const struct redirect_news *news, void *data)
 	if (follower->ctx->json) {
 		autojson json_t *line = news_json(news);
 
-		json_dumpf(line, stdout, JSON_COMPACT);
-	} else {
-		print_text(news);
+		return output_line(line, follower->err);
 	}
-	/* Readers of a pipe shall have each line at once. */
-	if (putchar('\n') != EOF && !fflush(stdout))
-		return 0;
-	return error_set(follower->err, errno, "the output cannot be written: %s", strerror(errno));
+	print_text(news);
+	return output_end_line(follower->err);
 }
 
 static int run(struct context *ctx, int argc, char **argv, struct error *err)

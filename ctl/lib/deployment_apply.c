@@ -18,6 +18,7 @@
 #include "deployment_source.h"
 #include "deployment_store.h"
 #include "deployment_volume.h"
+#include "json_put.h"
 #include "oci.h"
 #include "signature.h"
 
@@ -309,14 +310,13 @@ static int renew_record(struct applying *applying, struct error *err)
 	json_t *sources = check_sources(applying->next.deployment, err);
 	json_int_t sequence;
 
-	if (!sources || json_object_set_new(record, "sources", sources))
-		return sources ? error_set(err, ENOMEM, "out of memory") : -1;
-	if (deployment_store_sequence(&applying->store, SLOT_CURRENT, &sequence, err))
+	if (!sources || json_put(record, "sources", sources, err) ||
+	    deployment_store_sequence(&applying->store, SLOT_CURRENT, &sequence, err) ||
+	    json_put(record, "sequence", json_integer(sequence + 1), err) ||
+	    json_put(record, "applied", json_integer(time(NULL)), err) ||
+	    json_put(record, "numbers",
+		     json_incref(json_object_get(applying->current.record, "numbers")), err))
 		return -1;
-	if (json_object_set_new(record, "sequence", json_integer(sequence + 1)) ||
-	    json_object_set_new(record, "applied", json_integer(time(NULL))) ||
-	    json_object_set(record, "numbers", json_object_get(applying->current.record, "numbers")))
-		return error_set(err, ENOMEM, "out of memory");
 	snprintf(path, sizeof(path), DEPLOYMENTS_DIRECTORY "/%s/" SLOT_PREVIOUS "/" SLOT_RECORD,
 		 applying->store.name);
 	return file_write_json(path, 0600, record, err);

@@ -13,6 +13,7 @@
 #include "deployment_conflict.h"
 #include "deployment_numbers.h"
 #include "deployment_source.h"
+#include "json_put.h"
 #include "name.h"
 
 struct resolving {
@@ -152,10 +153,8 @@ static int add_owner(const struct resolving *resolving, enum number_kind kind, u
 
 	if (!number || json_object_get(resolving->owners[kind], key_of(number, text)))
 		return 0;
-	if (!json_object_set_new(resolving->owners[kind], text,
-				 json_sprintf("%s%s%s", resolving->where, *path ? "/" : "", path)))
-		return 0;
-	return error_set(err, ENOMEM, "out of memory");
+	return json_put(resolving->owners[kind], text,
+			json_sprintf("%s%s%s", resolving->where, *path ? "/" : "", path), err);
 }
 
 static int add_owners(const struct beneath_entry *entry, void *data, struct error *err)
@@ -212,8 +211,7 @@ static int mark(json_t *table, uint32_t number, struct error *err)
 {
 	char text[16];
 
-	return json_object_set_new(table, key_of(number, text), json_true()) ?
-	       error_set(err, ENOMEM, "out of memory") : 0;
+	return json_put(table, key_of(number, text), json_true(), err);
 }
 
 static int give(const struct resolving *resolving, enum number_kind kind, uint32_t wanted,
@@ -223,9 +221,8 @@ static int give(const struct resolving *resolving, enum number_kind kind, uint32
 
 	if (mark(resolving->given[kind], number, err))
 		return -1;
-	return json_object_set_new(json_object_get(resolving->result, number_kinds[kind]),
-				   key_of(wanted, text), json_integer(number)) ?
-	       error_set(err, ENOMEM, "out of memory") : 0;
+	return json_put(json_object_get(resolving->result, number_kinds[kind]),
+			key_of(wanted, text), json_integer(number), err);
 }
 
 static int refuse(enum number_kind kind, uint32_t number, const char *why, struct error *err)

@@ -11,6 +11,7 @@
 #include "cleanup.h"
 #include "deployment_store.h"
 #include "file.h"
+#include "json_put.h"
 #include "name.h"
 
 #define LOCK	DEPLOYMENTS_DIRECTORY "/lock"
@@ -250,9 +251,7 @@ static int add_other(const struct deployment_store *other, json_t *others, struc
 						      other->name, strerror(errno)) : 0;
 	if (deployment_store_kept(other, &record, err))
 		return -1;
-	if (record && json_object_set_new(others, other->name, record))
-		return error_set(err, ENOMEM, "out of memory");
-	return 0;
+	return record ? json_put(others, other->name, record, err) : 0;
 }
 
 static int add_others(const struct deployment_store *store, json_t *others, struct error *err)

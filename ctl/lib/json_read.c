@@ -6,6 +6,13 @@
 #include "json_memory.h"
 #include "json_read.h"
 
+/* Was memory short before? */
+static bool begin(void)
+{
+	errno = 0;
+	return json_memory_was_short();
+}
+
 /* What is not whole is refused here; what was built before and is not, where it is written. */
 static json_t *complete(json_t *value, bool was_short, json_error_t *why)
 {
@@ -24,25 +31,22 @@ static json_t *complete(json_t *value, bool was_short, json_error_t *why)
 
 json_t *json_read_text(const char *text, size_t len, size_t flags, json_error_t *why)
 {
-	bool was_short = json_memory_was_short();
+	bool was_short = begin();
 
-	errno = 0;
 	return complete(json_loadb(text, len, flags, why), was_short, why);
 }
 
 json_t *json_read_file(const char *path, size_t flags, json_error_t *why)
 {
-	bool was_short = json_memory_was_short();
+	bool was_short = begin();
 
-	errno = 0;
 	return complete(json_load_file(path, flags, why), was_short, why);
 }
 
 json_t *json_read_stream(FILE *file, size_t flags, json_error_t *why)
 {
-	bool was_short = json_memory_was_short();
+	bool was_short = begin();
 
-	errno = 0;
 	return complete(json_loadf(file, flags, why), was_short, why);
 }
 

@@ -10,6 +10,7 @@
 
 #include "arch.h"
 #include "cleanup.h"
+#include "json_put.h"
 #include "library_parts.h"
 
 /* The C library is one with its dynamic linker, and our own is in every template. */
@@ -234,9 +235,9 @@ int library_make_elf(struct library *library, struct error *err)
 	    !compare(library, &local, &provider, err) &&
 	    !make_files(library, &provider, merged, err))
 		ret = try_loading(library, merged, err);
-	if (provider.soname && json_object_set_new(library->record, "soname",
-						   json_string(provider.soname)))
-		ret = error_set(err, ENOMEM, "out of memory");
+	if (provider.soname &&
+	    json_put(library->record, "soname", json_string(provider.soname), err))
+		ret = -1;
 	interface_free(&local);
 	interface_free(&provider);
 	return ret;

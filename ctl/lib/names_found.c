@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "json_put.h"
 #include "names_parts.h"
 
 #define STAMP	3600	/* seconds in which a host that is asked for is noted once */
@@ -121,10 +122,7 @@ static json_t *make_record(struct names *names, const char *group, const char *h
 	if (!names_found(names, group))
 		json_object_set_new(json_object_get(names_groups(names), group), "found",
 				    json_object());
-	if (!json_object_set_new(names_found(names, group), host, record))
-		return record;
-	error_set(err, ENOMEM, "out of memory");
-	return NULL;
+	return json_put(names_found(names, group), host, record, err) ? NULL : record;
 }
 
 /* Whoever is asked for again and again is not written down each time. */

@@ -75,13 +75,26 @@ static void format_cell(const json_t *value, const struct column *column, char c
 		snprintf(cell, CELL, "-");
 }
 
-static int print_json(const json_t *value, struct error *err)
+static int refuse_output(struct error *err)
 {
-	autofree char *text = json_text(value, JSON_INDENT(2) | JSON_ENCODE_ANY);
-
-	if (text && puts(text) != EOF && !fflush(stdout))
-		return 0;
 	return error_set(err, errno, "the output cannot be written: %s", strerror(errno));
+}
+
+static int print_json(const json_t *value, size_t flags, struct error *err)
+{
+	autofree char *text = json_text(value, flags | JSON_ENCODE_ANY);
+
+	return text && puts(text) != EOF && !fflush(stdout) ? 0 : refuse_output(err);
+}
+
+int output_line(const json_t *line, struct error *err)
+{
+	return print_json(line, JSON_COMPACT, err);
+}
+
+int output_end_line(struct error *err)
+{
+	return putchar('\n') != EOF && !fflush(stdout) ? 0 : refuse_output(err);
 }
 
 /* Called for each cell, that of the heading with row == NULL. */
@@ -144,9 +157,7 @@ void output_table(FILE *file, bool colour, const json_t *rows, const struct colu
 
 static int flush(struct error *err)
 {
-	if (fflush(stdout) || ferror(stdout))
-		return error_set(err, errno, "the output cannot be written: %s", strerror(errno));
-	return 0;
+	return fflush(stdout) || ferror(stdout) ? refuse_output(err) : 0;
 }
 
 int output_rows(const struct context *ctx, json_t *rows, const struct column *columns,
@@ -154,7 +165,7 @@ int output_rows(const struct context *ctx, json_t *rows, const struct column *co
 {
 	progress_clear();
 	if (ctx->json)
-		return print_json(rows, err);
+		return print_json(rows, JSON_INDENT(2), err);
 	if (json_array_size(rows))
 		output_table(stdout, ctx->colour, rows, columns);
 	return flush(err);
@@ -187,7 +198,7 @@ int output_object(const struct context *ctx, json_t *object, const struct column
 
 	progress_clear();
 	if (ctx->json)
-		return print_json(object, err);
+		return print_json(object, JSON_INDENT(2), err);
 	for (column = columns; column->key; column++)
 		if (json_object_get(object, column->key) && strlen(column->title) >= width)
 			width = strlen(column->title) + 1;

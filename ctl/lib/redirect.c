@@ -10,6 +10,8 @@
 
 #include "cleanup.h"
 #include "redirect.h"
+#include "redirect_groups.h"
+#include "redirect_hook.h"
 #include "redirect_open.h"
 #include "redirect_pins.h"
 #include "redirect_table.h"

@@ -10,6 +10,7 @@
 
 #include "cleanup.h"
 #include "redirect.h"
+#include "redirect_groups.h"
 #include "redirect_pins.h"
 #include "redirect_table.h"
 

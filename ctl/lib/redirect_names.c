@@ -5,6 +5,7 @@
 #include <bpf/bpf.h>
 
 #include "redirect.h"
+#include "redirect_groups.h"
 #include "redirect_pins.h"
 
 static size_t address_size(const struct endpoint *endpoint)

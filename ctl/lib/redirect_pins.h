@@ -70,15 +70,7 @@ void pins_encode(const char *directory, const char *group, char path[PATH_MAX]);
 /* The path of a group's directory of links. */
 void pins_group_path(const char *group, char path[PATH_MAX]);
 
-/* Groups (redirect_attach.c): names are checked, because they become paths. */
-int __must_check redirect_check_group(const char *group, struct error *err);
-/* The number of a group, or 0. */
-__u32 redirect_find_group(const struct pins *pins, const char *group);
-/* Has the kernel hooks for AF_UNIX? */
-bool redirect_has_unix(void);
-/* The same, with REDIRECT_HUB_NAME: false if there is none. */
-bool redirect_group_number(const struct pins *pins, const char *group, __u32 *number);
-/* Its name; "" if there is none. */
+/* The name of a group; "" if there is none. */
 void redirect_group_name(__u32 number, char name[REDIRECT_GROUP_NAME]);
 
 /* A copy of the rules in force. */

@@ -9,6 +9,7 @@
 #include "cleanup.h"
 #include "deployment_nodes.h"
 #include "fields.h"
+#include "json_put.h"
 #include "oci.h"
 #include "spec.h"
 
@@ -67,8 +68,7 @@ static int enter(json_t *names, const char *where, const char *key, const char *
 {
 	if (json_object_get(names, name))
 		return field_refuse(where, key, err, "'%s' is there twice", name);
-	return json_object_set_new(names, name, json_integer(index)) ?
-	       error_set(err, ENOMEM, "out of memory") : 0;
+	return json_put(names, name, json_integer(index), err);
 }
 
 /*

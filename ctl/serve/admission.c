@@ -86,7 +86,7 @@ static bool user_may(const struct exchange *exchange, const struct pool *pool)
 	struct peer peer;
 
 	return pool->coordinator->settings.any_user ||
-	       (peer_find(exchange->connection->fd, &peer) &&
+	       (peer_find(&pool->coordinator->peers, exchange->connection->fd, &peer) &&
 		(!peer.uid || peer.uid == pool->function.owner));
 }
 

@@ -25,6 +25,7 @@
 #include "lib/backend.h"
 #include "loop.h"
 #include "mqtt.h"
+#include "peer.h"
 #include "pool.h"
 #include "queue.h"
 #include "request.h"
@@ -57,6 +58,7 @@ struct coordinator {
 	struct http http, secure;	/* secure: open if there is a certificate */
 	struct tls tls;
 	struct admission admission;
+	struct peer_search peers;	/* who they are */
 	struct forwarder forwarder;
 	struct listener listeners[COORDINATOR_LISTENERS];
 	unsigned int nr_listeners;

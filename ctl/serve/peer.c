@@ -128,9 +128,8 @@ static bool find_by_diag(const struct sockaddr_in *ours, const struct sockaddr_i
 	return is_theirs(&answer.diag, &question.diag.id);
 }
 
-static bool find_tcp(int fd, struct peer *peer)
+static bool find_tcp(struct peer_search *search, int fd, struct peer *peer)
 {
-	static bool in_list_only;
 	struct sockaddr_in ours = {}, theirs = {};
 	socklen_t len = sizeof(ours);
 
@@ -139,16 +138,16 @@ static bool find_tcp(int fd, struct peer *peer)
 	len = sizeof(theirs);
 	if (getpeername(fd, (struct sockaddr *)&theirs, &len))
 		return false;
-	if (!in_list_only && find_by_diag(&ours, &theirs, peer))
+	if (!search->in_list_only && find_by_diag(&ours, &theirs, peer))
 		return true;
 	if (!find_in_list(0, &ours, &theirs, peer) && !find_in_list(1, &ours, &theirs, peer))
 		return false;
 	/* Each question would have the kernel look for the module that is not there. */
-	in_list_only = true;
+	search->in_list_only = true;
 	return true;
 }
 
-bool peer_find(int fd, struct peer *peer)
+bool peer_find(struct peer_search *search, int fd, struct peer *peer)
 {
 	struct sockaddr_storage address;
 	socklen_t len = sizeof(address);
@@ -157,7 +156,7 @@ bool peer_find(int fd, struct peer *peer)
 	if (getsockname(fd, (struct sockaddr *)&address, &len))
 		return false;
 	if (address.ss_family != AF_UNIX)
-		return find_tcp(fd, peer);
+		return find_tcp(search, fd, peer);
 	len = sizeof(cred);
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len))
 		return false;

@@ -18,21 +18,25 @@
 #define LOOK_NS		(60 * NS_PER_S)	/* at manifests of functions that have no pool yet */
 #define SETTLED_S	2		/* after which a directory's last change is complete */
 
-/* When its manifest was written; all zero: it is not deployed. */
-static struct timespec stamp_of(const char *name)
+static struct manifest_stamp stamp_of(const char *name)
 {
 	char path[PATH_MAX];
 	struct stat stat_;
 
 	snprintf(path, sizeof(path), FUNCTION_DIRECTORY "/%s/" FUNCTION_MANIFEST, name);
 	if (stat(path, &stat_))
-		return (struct timespec) {};
-	return stat_.st_mtim;
+		return (struct manifest_stamp) {};
+	return (struct manifest_stamp) { stat_.st_ino, stat_.st_mtim };
 }
 
 static bool same_time(const struct timespec *a, const struct timespec *b)
 {
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+static bool same_file(const struct manifest_stamp *a, const struct manifest_stamp *b)
+{
+	return a->inode == b->inode && same_time(&a->time, &b->time);
 }
 
 static struct pool *find(struct coordinator *coordinator, const char *name)
@@ -47,7 +51,7 @@ static struct pool *find(struct coordinator *coordinator, const char *name)
 
 static int load(struct pool *pool, const char *name, struct error *err)
 {
-	struct timespec stamp = stamp_of(name);
+	struct manifest_stamp stamp = stamp_of(name);
 	struct function function = {};
 
 	if (function_get(name, &function, err))
@@ -111,25 +115,23 @@ static void refresh_grants(struct pool *pool)
 
 static int refresh(struct pool *pool, struct error *err)
 {
-	struct timespec stamp = stamp_of(pool->function.name);
-	char name[IMAGE_NAME_MAX + 1], group[IMAGE_NAME_MAX + 1];
-	bool was_deleted = pool->deleted;
+	struct manifest_stamp before = pool->stamp, stamp = stamp_of(pool->function.name);
+	char name[IMAGE_NAME_MAX + 1];
 
-	if (same_time(&stamp, &pool->stamp) && !pool->deleted) {
+	if (same_file(&stamp, &before) && !pool->deleted) {
 		refresh_grants(pool);
 		return 0;
 	}
 	snprintf(name, sizeof(name), "%s", pool->function.name);
-	strcpy(group, pool->group);
 	end_tasks(pool, "the function was changed");
 	if (!load(pool, name, err)) {
-		/* Whoever wants the group empty, to delete it, wants no other spare in its place. */
-		if (!was_deleted && !strcmp(group, pool->group))
+		/* Who writes a manifest makes another file. Touched it is to have the group empty, and to be deleted. */
+		if (pool->stamp.inode == before.inode)
 			pool_rest(pool);
 		return 0;
 	}
 	pool->deleted = true;
-	pool->stamp = (struct timespec) {};
+	pool->stamp = (struct manifest_stamp) {};
 	return -1;
 }
 

@@ -3,6 +3,7 @@
 #ifndef COPPICE_POOL_H
 #define COPPICE_POOL_H
 
+#include <sys/types.h>
 #include <time.h>
 
 #include "function_log.h"
@@ -14,10 +15,16 @@
 struct coordinator;
 struct task;
 
+/* A manifest as it was read: which file, and when it was written or touched. All zero: there was none. */
+struct manifest_stamp {
+	ino_t inode;
+	struct timespec time;
+};
+
 struct pool {
 	struct coordinator *coordinator;
 	struct function function;
-	struct timespec stamp;	/* of its manifest, as it was read */
+	struct manifest_stamp stamp;
 	char group[IMAGE_NAME_MAX + 1];
 	struct grants_stamp grants;	/* of the group's, when its tasks were looked at last */
 	TAILQ_HEAD(tasks, task) tasks;	/* idle ones in order of their last event, the latest first */

@@ -25,7 +25,8 @@ static bool admit(const struct listener *listener, int fd)
 	const struct task *task = listener->data;
 	struct peer peer;
 
-	return peer_find(fd, &peer) && peer_is_in(&peer, task->cgroup);
+	return peer_find(&task->pool->coordinator->peers, fd, &peer) &&
+	       peer_is_in(&peer, task->cgroup);
 }
 
 static struct task *task_of(const struct exchange *exchange)

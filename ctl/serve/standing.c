@@ -27,8 +27,8 @@ static int compare(const void *left, const void *right)
 	const struct pool *a = *(struct pool *const *)left, *b = *(struct pool *const *)right;
 
 	return later_first(a->last_event, b->last_event) ?:
-	       later_first(a->stamp.tv_sec, b->stamp.tv_sec) ?:
-	       later_first(a->stamp.tv_nsec, b->stamp.tv_nsec);
+	       later_first(a->stamp.time.tv_sec, b->stamp.time.tv_sec) ?:
+	       later_first(a->stamp.time.tv_nsec, b->stamp.time.tv_nsec);
 }
 
 bool standing_possible(const struct pool *pool)

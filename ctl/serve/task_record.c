@@ -59,7 +59,7 @@ static void fill(const struct task *task)
 	snprintf(record->function, sizeof(record->function), "%s", pool->function.name);
 	snprintf(record->group, sizeof(record->group), "%s", pool->group);
 	snprintf(record->cgroup, sizeof(record->cgroup), "%s", task->cgroup);
-	record->stamp = pool->stamp;
+	record->stamp = pool->stamp.time;
 	record->grants = pool->grants;
 	record->pid = task->pid;
 }

@@ -162,7 +162,7 @@ static struct request *request_of(struct pool *pool, const struct task_record *r
 
 static bool same_start(const struct pool *pool, const struct task_record *record)
 {
-	return !memcmp(&pool->stamp, &record->stamp, sizeof(record->stamp)) &&
+	return !memcmp(&pool->stamp.time, &record->stamp, sizeof(record->stamp)) &&
 	       !memcmp(&pool->grants, &record->grants, sizeof(record->grants)) &&
 	       !strcmp(pool->group, record->group);
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-/* JSON that is read and written with each of jansson's allocations failing once: all of it, or nothing. */
+/* JSON that is read, written and printed with each of jansson's allocations failing once: all of it, or nothing. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../lib/harness.h"
 
+#include "cmd/cmd.h"
 #include "lib/json_read.h"
 #include "lib/json_text.h"
 
@@ -132,6 +134,49 @@ TEST_F(json, what_is_read_is_whole)
 		json_decref(value);
 	}
 	EXPECT_LT(0, refused);
+}
+
+/* Standard output is @file meanwhile. How much is in there then. */
+static ssize_t print_line(FILE *file, const json_t *value, int *ret, char *printed, size_t size)
+{
+	FILE *console = stdout;
+	struct error ignored;
+	ssize_t len;
+
+	rewind(file);
+	(void)!ftruncate(fileno(file), 0);
+	stdout = file;
+	*ret = output_line(value, &ignored);
+	stdout = console;
+	failing = 0;
+	len = pread(fileno(file), printed, size - 1, 0);
+	printed[len < 0 ? 0 : len] = '\0';
+	return len;
+}
+
+TEST_F(json, what_is_printed_is_a_line_or_nothing)
+{
+	char *text = json_text(self->value, JSON_COMPACT), printed[1 << 14];
+	unsigned int i, total, refused = 0;
+	FILE *file = tmpfile();
+	ssize_t len;
+	int ret;
+
+	ASSERT_NE(NULL, text);
+	ASSERT_NE(NULL, file);
+	let_fail(0);
+	len = print_line(file, self->value, &ret, printed, sizeof(printed));
+	total = count;
+	for (i = 0; i <= total; i++) {
+		EXPECT_EQ(ret ? 0 : (ssize_t)strlen(text) + 1, len) { TH_LOG("allocation %u: %s", i, printed); }
+		EXPECT_TRUE(ret || (!strncmp(printed, text, len - 1) && printed[len - 1] == '\n'));
+		refused += !!ret;
+		let_fail(i + 1);
+		len = print_line(file, self->value, &ret, printed, sizeof(printed));
+	}
+	EXPECT_LT(0, refused);
+	fclose(file);
+	free(text);
 }
 
 TEST_HARNESS_MAIN

@@ -200,6 +200,16 @@ class Hub:
     def deploy_beside(self, *arguments, **manifest):
         self.add(self.prepare_beside(*arguments, **manifest))
 
+    def edit(self, name, **changes):
+        """Of the manifest, as a new version of a deployment makes them, which replaces the file."""
+        path = f"/var/lib/coppice/functions/{name}/function.json"
+        with open(path) as file:
+            state = json.load(file)
+        state["manifest"].update(changes)
+        with open(f"{path}.new", "w") as file:
+            json.dump(state, file)
+        os.rename(f"{path}.new", path)
+
     def start(self, *options):
         self.log = open(f"{self.work}/log", "a")
         self.serve = subprocess.Popen([COPPICE, "--backend", self.backend, "serve", "--port", str(self.port),
