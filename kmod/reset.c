@@ -60,7 +60,7 @@ static bool runs_in(struct task_struct *process, const struct mm_struct *mm)
 
 		if (its)
 			return its == mm;
-		/* It ends. Whom it started in its memory is to be seen behind it, see copy_process(). */
+		/* It ends. Whom it started in its memory is to be seen behind it. */
 		smp_rmb();
 	}
 	return false;
