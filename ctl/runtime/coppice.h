@@ -99,8 +99,8 @@ int coppice_reshare(uint64_t *compared, uint64_t *given_back);
  * what the task has computed is left in its memory or registers. Costs by what
  * the task has changed.
  *
- * Return: -1 with errno set: ESRCH outside a task, EBUSY with several threads,
- * EINVAL in a fork of a task, EOPNOTSUPP without the module.
+ * Return: -1 with errno set: ESRCH outside a task, EBUSY with several threads or
+ * another process in its memory, EINVAL in a fork of a task, EOPNOTSUPP without the module.
  */
 int coppice_reset(void);
 

@@ -212,8 +212,8 @@ struct coppice_enter {
  * kernel's (descriptors, signal actions, timers) is for the code there, which finds COPPICE_CLEAN_*
  * in the second register of a result (rdx, x1). Only pages
  * that changed are touched. Refusals leave the caller as it was: it has several
- * threads (EBUSY), is no task of the group (ESRCH), was forked or entered without
- * saying what a reset keeps (EINVAL). A failure later kills the caller.
+ * threads, or another process runs in its memory (EBUSY), it is no task of the group (ESRCH), was
+ * forked or entered without saying what a reset keeps (EINVAL). A failure later kills the caller.
  */
 struct coppice_reset {
 	struct coppice_reason reason;
