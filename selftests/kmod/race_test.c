@@ -57,8 +57,14 @@ struct disturbance {
 	int commands;
 	bool deadly;			/* it may be killed */
 	bool exec;			/* it may be another program */
-	bool remaps;			/* what is mapped may be in the way of an enter or a reset */
+	bool remaps;			/* what is mapped may be in the way of an enter */
 };
+
+/* Who shares its memory is not reset, and to be disturbed while it is it must have none. */
+static bool has_company(enum operation operation, const struct disturbance *by)
+{
+	return operation != RESET || (by->trick && !by->exec);
+}
 
 static int add_group(struct error *err)
 {
@@ -171,31 +177,32 @@ static int note_id(const struct task_info *info, void *data)
  * What is to be disturbed.
  */
 
-/* About to enter, in its cage, and with company. */
-static void raise_puppet(struct __test_metadata *_metadata, fixture *self)
+/* About to enter, in its cage. */
+static void raise_puppet(struct __test_metadata *_metadata, fixture *self, bool company)
 {
 	int group = device_open_group(NAME, &self->err);
 
 	ASSERT_LE(0, group) { TH_LOG("%s", self->err.text); }
 	self->puppet->held = true;
-	self->puppet->company = self->company;
+	self->puppet->company = company ? self->company : NULL;
 	self->puppet->command = PUPPET_WORK;
 	puppet_begin(self->puppet, group);
 	close(group);
 	self->pid = self->puppet->pid;
 	while (!self->puppet->waits)
 		usleep(100);
-	ASSERT_LT(0, self->company->pid);
+	ASSERT_EQ(company, self->company->pid > 0);
 	ASSERT_EQ(0, cage_put(CAGE, self->pid));
-	ASSERT_EQ(0, cage_put(CAGE, self->company->pid));
+	if (company)
+		ASSERT_EQ(0, cage_put(CAGE, self->company->pid));
 	self->nuisance->address = PUPPET_WORD;
 	self->nuisance->word = 0x0808080808080808;
 }
 
 /* At work, and ready to be reset. */
-static void raise_task(struct __test_metadata *_metadata, fixture *self)
+static void raise_task(struct __test_metadata *_metadata, fixture *self, bool company)
 {
-	raise_puppet(_metadata, self);
+	raise_puppet(_metadata, self, company);
 	self->puppet->command = PUPPET_READY;
 	self->puppet->held = false;
 	ASSERT_TRUE(puppet_stops(self->puppet));
@@ -222,14 +229,17 @@ static void raise_actor(struct __test_metadata *_metadata, fixture *self)
 	self->nuisance->word = 0x5a5a5a5a5a5a5a5a;
 }
 
-static void begin(struct __test_metadata *_metadata, fixture *self, enum operation operation)
+static void begin(struct __test_metadata *_metadata, fixture *self, enum operation operation,
+		  const struct disturbance *by)
 {
+	bool company = has_company(operation, by);
+
 	if (operation == ENTER)
-		raise_puppet(_metadata, self);
+		raise_puppet(_metadata, self, company);
 	else if (operation == ADOPT)
 		raise_actor(_metadata, self);
 	else
-		raise_task(_metadata, self);
+		raise_task(_metadata, self, company);
 }
 
 /*
@@ -281,12 +291,8 @@ static bool is_known(enum operation operation, int code, const struct disturbanc
 	case RESHARE:
 		return gone && (by->deadly || by->exec);
 	case RESET:
-		/*
-		 * With company in its memory, who owns that may be who is reset. One that could not
-		 * be put back is being killed, and gone for who asks next.
-		 */
-		return (gone && (by->deadly || by->exec || by->remaps)) ||
-		       (by->remaps && code == EEXIST);
+		return (gone && (by->deadly || by->exec)) ||
+		       (code == EBUSY && has_company(operation, by));
 	case ADOPT:
 		return gone && (by->deadly || by->exec || by->way >= NUISANCE_DELETE_GROUP);
 	}
@@ -415,7 +421,7 @@ static void one_round(struct __test_metadata *_metadata, fixture *self,
 {
 	unsigned int acts = self->nuisance->acts;
 
-	begin(_metadata, self, operation);
+	begin(_metadata, self, operation, by);
 	disturb(self, operation, by);
 	if (comes_late(operation, by, round))
 		enter_late(_metadata, self, acts);
@@ -443,7 +449,7 @@ static void measure(struct __test_metadata *_metadata, fixture *self, enum opera
 	const struct disturbance none = {};
 	unsigned int start;
 
-	begin(_metadata, self, operation);
+	begin(_metadata, self, operation, &none);
 	start = now_us();
 	EXPECT_EQ(0, operate(self, operation)) { TH_LOG("%s", self->err.text); }
 	self->span = now_us() - start;
@@ -476,9 +482,13 @@ static void race(struct __test_metadata *_metadata, fixture *self, enum operatio
 	while (rounds--)
 		one_round(_metadata, self, operation, by, rounds);
 	EXPECT_TRUE(by->way == NUISANCE_NONE || self->nuisance->acts);
-	/* Where nothing ends or goes away, it is not refused each time. */
-	EXPECT_TRUE(by->deadly || by->exec || by->remaps || self->done > done ||
-		    by->way == NUISANCE_DELETE_GROUP || by->way == NUISANCE_DELETE_IMAGE);
+	if (operation == RESET && has_company(operation, by)) {
+		EXPECT_EQ(done, self->done);
+	} else {
+		/* Where nothing ends or goes away, it is not refused each time. */
+		EXPECT_TRUE(by->deadly || by->exec || by->remaps || self->done > done ||
+			    by->way == NUISANCE_DELETE_GROUP || by->way == NUISANCE_DELETE_IMAGE);
+	}
 	TH_LOG("%u us, %u acts, %u times", self->span, self->nuisance->acts, self->done);
 }
 
