@@ -9,7 +9,6 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _SYS_PERF_EVENT_OPEN = 298
 _PERF_TYPE_SOFTWARE, _PERF_COUNT_SW_PAGE_FAULTS = 1, 2
 _PERF_FLAG_PID_CGROUP = 4
-_PR_SET_THP_DISABLE = 41
 
 
 def _open_event(cgroup, cpu):
@@ -38,28 +37,24 @@ class Faults:
             os.close(event)
 
 
-def _fill_free_lists():
-    """
-    Each processor keeps some MB of free pages that count as used: as many as it can, when
-    a process has just freed more. So that is the state in which memory is measured.
-    """
-    for cpu in range(os.cpu_count()):
-        child = os.fork()
-        if not child:
-            os.sched_setaffinity(0, {cpu})
-            # Single pages: huge ones have a list of their own.
-            _libc.prctl(_PR_SET_THP_DISABLE, 1, 0, 0, 0)
-            _ = b"\1" * (64 << 20)
-            os._exit(0)
-        os.waitpid(child, 0)
+def _kept_by_processors():
+    """Pages that processors keep ready for themselves: free, though the kernel counts them as used."""
+    with open("/proc/zoneinfo", encoding="ascii") as file:
+        lines = (line.split() for line in file)
+        return sum(int(words[1]) for words in lines if words[:1] == ["count:"])
 
 
 def available():
-    """MemAvailable in bytes: the page cache counts as available, as it is."""
-    _fill_free_lists()
+    """
+    MemAvailable in bytes, and what processors keep, some tens of MB that come and go: the page cache
+    counts as available, as it is.
+    """
+    # Processors count by themselves, too: what they have not told yet is added up.
+    with open("/proc/sys/vm/stat_refresh", "w", encoding="ascii") as file:
+        file.write("1")
     with open("/proc/meminfo", encoding="ascii") as file:
         fields = dict(line.split(":") for line in file)
-    return int(fields["MemAvailable"].split()[0]) * 1024
+    return int(fields["MemAvailable"].split()[0]) * 1024 + _kept_by_processors() * PAGE
 
 
 def private(pid):
