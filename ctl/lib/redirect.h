@@ -110,8 +110,10 @@ enum redirect_connections { REDIRECT_KEEP, REDIRECT_RESET };
 
 int __must_check redirect_add_all(const char *group, const struct override *overrides,
 				  size_t nr, struct error *err);
-/* Replace those of one kind; those that stay the same keep their statistics. */
-/* With EINPROGRESS in @err the change is in force, but connections that it was to end may be open still. */
+/*
+ * Replace those of one kind; those that stay the same keep their statistics. With EINPROGRESS in
+ * @err the change is in force, but connections that it was to end may be open still.
+ */
 int __must_check redirect_replace(const char *group, enum redirect_kind kind,
 				  const struct override *overrides, size_t nr,
 				  enum redirect_connections connections, struct error *err);
