@@ -29,7 +29,7 @@ static bool is_private(pte_t pte)
 	return !pte_present(pte) || pte_write(pte) || PageAnon(pte_page(pte));
 }
 
-/* So many entries are looked at together: most are of pages that nobody has touched. */
+/* So many entries are looked at together: most are of no page, or of the image's. */
 #define TOGETHER	8
 
 static bool none_of(const pte_t *ptep)
@@ -43,12 +43,28 @@ static bool none_of(const pte_t *ptep)
 	return !any;
 }
 
-/* The entry behind @i of @nr that may be in use, or @nr. */
-static unsigned long next_entry(const pte_t *ptep, unsigned long i, unsigned long nr)
+/* Is each the image's? Of others it is asked one by one. */
+static bool all_of(const pte_t *ptep, struct page *const *frames)
 {
-	if (++i % TOGETHER == 0)
-		while (i + TOGETHER <= nr && none_of(ptep + i))
-			i += TOGETHER;
+	pteval_t differ = 0;
+	int i;
+
+#pragma GCC unroll 8
+	for (i = 0; i < TOGETHER; i++)
+		differ |= coppice_pte_differs(ptep + i, frames[i]);
+	return !differ;
+}
+
+/*
+ * The entry from @i on, of @nr, that may be of a private page, or @nr. @frames: the image's
+ * pages, if known.
+ */
+static unsigned long next_entry(const pte_t *ptep, struct page *const *frames, unsigned long i,
+				unsigned long nr)
+{
+	for (; i + TOGETHER <= nr; i += TOGETHER)
+		if (!none_of(ptep + i) && !(frames && all_of(ptep + i, frames + i)))
+			break;
 	return i;
 }
 
@@ -65,14 +81,21 @@ static int walk_table(pte_t *ptep, unsigned long addr, void *data)
 	unsigned long i, nr = (end - addr) >> PAGE_SHIFT;
 	bool known = pgoff < walk->image->nr_pages && nr <= walk->image->nr_pages - pgoff;
 	struct page *const *frames = known ? walk->image->frames + pgoff : NULL;
+	/* As pages are mapped around one that is read: by aligned addresses. */
+	unsigned long skew = addr >> PAGE_SHIFT;
 
-	for (i = 0; i < nr; i = next_entry(ptep, i, nr)) {
-		pte_t pte = ptep_get(ptep + i);
+	for (i = 0; i < nr; i++) {
+		pte_t pte;
 
+		if ((i + skew) % TOGETHER == 0)
+			i = next_entry(ptep, frames, i, nr);
+		if (i == nr)
+			break;
+		pte = ptep_get(ptep + i);
 		if (pte_none(pte))
 			continue;
 		/* Most are the image's, which is known without looking at the page. */
-		if ((known && coppice_pte_maps(pte, frames[i])) || !is_private(pte))
+		if ((known && !coppice_pte_differs(ptep + i, frames[i])) || !is_private(pte))
 			continue;
 		walk->err = walk->fn(pte, addr + (i << PAGE_SHIFT), pgoff + i, walk->data);
 		if (walk->err)

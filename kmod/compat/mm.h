@@ -63,16 +63,18 @@ static inline void coppice_zap(struct vm_area_struct *vma, unsigned long addr,
 #define coppice_pte_bits(ptep)	pte_val(ptep_get((pte_t *)(ptep)))
 #endif
 
-/* Does an entry map a page, and not for writing? False: it may all the same. */
-static inline bool coppice_pte_maps(pte_t pte, const struct page *page)
+/* 0 if an entry maps a page, and not for writing; else it may all the same. */
+static inline pteval_t coppice_pte_differs(const pte_t *ptep, const struct page *page)
 {
 #ifdef CONFIG_X86
 	const pteval_t mask = PTE_PFN_MASK | _PAGE_PRESENT | _PAGE_RW;
 	const pteval_t mapped = (pteval_t)page_to_pfn(page) << PAGE_SHIFT | _PAGE_PRESENT;
 
-	return !((pte.pte ^ mapped) & mask);
+	return (READ_ONCE(ptep->pte) ^ mapped) & mask;
 #else
-	return pte_present(pte) && pte_page(pte) == page;
+	pte_t pte = ptep_get((pte_t *)ptep);
+
+	return !pte_present(pte) || pte_page(pte) != page;
 #endif
 }
 
