@@ -17,8 +17,11 @@
 #include "template_maps.h"
 
 #define PAGE		4096UL
-/* Shorter holes are stored as zero pages, which the store holds once. */
-#define HOLE_MIN	(64 * PAGE)
+/*
+ * Shorter holes are stored as zero pages, which the store holds once: two mappings less for each start. CPython's
+ * arenas of 1 MiB are, when they are hardly used.
+ */
+#define HOLE_MIN	(256 * PAGE)
 /* Tasks' stacks grow like other processes' by default: to 8 MiB. */
 #define STACK_SIZE	(8UL << 20)
 #define STACK_GAP	(1UL << 20)
