@@ -12,27 +12,34 @@ from .place import COPPICE, ENVIRONMENT, ROOT, coppice, say, sh
 from .ways import MAKERS, write_event
 
 PAGE = 4096
-EVENTS = 8
+EVENTS, LEARN = 12, 6
 
 
-def resets(how):
-    """From one event's end to the next one's first line, in one task."""
+def between(how, *flags, lines=EVENTS):
+    """From one event's end to the next one's first line; the event's file has @lines of them."""
     name = f"reuse-{how}"
     crowd = Crowd(name, ["event"])
     crowd.open_all()
     path = write_event(crowd.event)
-    path.write_text((path.read_text() + "\n") * EVENTS)
+    path.write_text((path.read_text() + "\n") * lines)
     coppice("kernel", "group", "add", name, "--image", "task", "--reshare", "never")
     # To a file: a reader of a pipe would run in between, and count.
     with open(ROOT / "answers", "w+", encoding="ascii") as answers:
-        sh(COPPICE, "run", name, "--event", str(path), "--reuse", how, env=ENVIRONMENT,
+        sh(COPPICE, "run", name, "--event", str(path), *flags, env=ENVIRONMENT,
            stdin=subprocess.DEVNULL, stdout=answers)
         answers.seek(0)
         ends = [json.loads(line)["ended"] for line in answers]
     coppice("kernel", "group", "delete", name)
-    lines = [row[3] for row in crowd.rows() if row[1] == "start"]
-    # The first finds nothing learned.
-    return statistics.median(line - end for end, line in list(zip(ends, lines[1:]))[2:]) / 1000
+    firsts = [row[3] for row in crowd.rows() if row[1] == "start"]
+    # In the beginning nothing is learned.
+    return round(statistics.median(first - end for end, first in list(zip(ends, firsts[1:]))[LEARN:]) / 1000, 1)
+
+
+def resets():
+    """In one task, or in a new one for each event, which the last one's has to end for."""
+    return {"reset.coppice.us": between("reset", "--reuse", "reset"),
+            "keep.coppice.us": between("keep", "--reuse", "keep"),
+            "anew.coppice.us": between("anew", "--count", str(EVENTS), "--parallel", "1", lines=1)}
 
 
 class Core:
@@ -139,7 +146,7 @@ def reshare_from_outside():
 
 def run():
     core = Core(place.build("task"))
-    yield {f"reset.coppice.us": round(resets("reset"), 1), "keep.coppice.us": round(resets("keep"), 1)}
+    yield resets()
     for name in ("coppice", "memfd"):
         yield reshare(name, core)
     yield reshare_from_outside()

@@ -27,7 +27,7 @@ PROGRAMS = {
     "sqlite3": (["sqlite3", "-init", f"{ROOT}/load.sql", ":memory:"],
                 "SELECT sum(value) FROM readings WHERE device = 'thermometer-7';\n", "24978500"),
 }
-RUNS = 4
+RUNS = 8
 
 
 def write_files():
