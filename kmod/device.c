@@ -267,9 +267,40 @@ static long group_reset(struct coppice_group *group, void __user *arg)
 	return ret < 0 ? refuse(&args.reason, why, ret) : ret;
 }
 
+static void describe_group(const struct coppice_group *group, struct coppice_group_info *info)
+{
+	BUILD_BUG_ON(sizeof(info->cgroup) != COPPICE_CGROUP_MAX + 1);
+	BUILD_BUG_ON(sizeof(info->reshare) != COPPICE_RESHARE_MAX + 1);
+	info->id = group->id;
+	info->owner = from_kuid_munged(current_user_ns(), group->owner);
+	info->max_tasks = group->max_tasks;
+	info->flags = group->adopt ? COPPICE_GROUP_ADOPT : 0;
+	/* Each is cut off nowhere, and filled up with zeros. */
+	strscpy_pad(info->name, group->name, sizeof(info->name));
+	strscpy_pad(info->image, group->image->name, sizeof(info->image));
+	strscpy_pad(info->cgroup, group->cgroup, sizeof(info->cgroup));
+	strscpy_pad(info->reshare, group->reshare, sizeof(info->reshare));
+}
+
+static long group_info(const struct coppice_group *group, void __user *arg)
+{
+	struct coppice_group_info args;
+
+	if (copy_from_user(&args, arg, sizeof(args)))
+		return -EFAULT;
+	if (args.reason.pad)
+		return refuse_pad(&args.reason);
+	if (!capable(CAP_SYS_ADMIN))
+		return refuse(&args.reason, "Groups are described with CAP_SYS_ADMIN: run as root", -EPERM);
+	describe_group(group, &args);
+	return copy_to_user(arg, &args, sizeof(args)) ? -EFAULT : 0;
+}
+
 static long group_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	switch (cmd) {
+	case COPPICE_IOC_GROUP_INFO:
+		return group_info(file->private_data, (void __user *)arg);
 	case COPPICE_IOC_ENTER:
 		return group_enter(file->private_data, (void __user *)arg);
 	case COPPICE_IOC_READY:

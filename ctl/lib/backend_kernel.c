@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <linux/coppice.h>
 
@@ -24,9 +25,10 @@ static struct netlink *control(struct error *err)
 	return &netlink;
 }
 
+/* Where it is not, netlink says what is missing. */
 static bool available(struct error *err)
 {
-	return control(err);
+	return device_is_there() || control(err);
 }
 
 static uint32_t get_u32(struct nlattr *attr)
@@ -322,6 +324,17 @@ static int group_get(const char *name, struct group_info *info, struct error *er
 			   parse_group, info, err), "group", name, err);
 }
 
+/* By the descriptor that a start needs anyway: netlink's library would be loaded for this alone. */
+static int group_find(const char *name, struct group_info *info, struct error *err)
+{
+	int fd = device_open_group(name, info, err);
+
+	if (fd < 0)
+		return name_it(-1, "group", name, err);
+	close(fd);
+	return 0;
+}
+
 static int group_each(group_fn fn, void *data, struct error *err)
 {
 	struct list list = { .parse = parse_group, .size = sizeof(struct group_info) };
@@ -427,13 +440,9 @@ static int launch_open(const char *group, struct launch *launch, struct error *e
 
 	*launch = (struct launch) { .fd = -1, .module = 1 };
 	/* From here on the descriptor keeps the group, and so its image. */
-	launch->fd = device_open_group(group, err);
+	launch->fd = device_open_group(group, &info, err);
 	if (launch->fd < 0)
 		return name_it(-1, "group", group, err);
-	if (group_get(group, &info, err)) {
-		launch_free(launch);
-		return -1;
-	}
 	launch->group = info.id;
 	ret = device_read(info.image, false, &image, err);
 	if (!ret) {
@@ -543,7 +552,7 @@ const struct backend backend_kernel = {
 	.image_delete = image_delete,
 	.group_add = group_add,
 	.group_get = group_get,
-	.group_find = group_get,
+	.group_find = group_find,
 	.group_each = group_each,
 	.group_delete = group_delete,
 	.task_each = task_each,

@@ -7,9 +7,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <linux/coppice_dev.h>
 
+#include "backend.h"
 #include "cleanup.h"
 #include "device.h"
 
@@ -58,9 +60,38 @@ static int open_named(unsigned long call, const char *name, struct error *err)
 	return fd < 0 ? refused("the module refuses to open it", err) : fd;
 }
 
-int device_open_group(const char *group, struct error *err)
+bool device_is_there(void)
 {
-	return open_named(COPPICE_IOC_GROUP_OPEN, group, err);
+	return !access(DEVICE, F_OK);
+}
+
+static int describe_group(int fd, struct group_info *info, struct error *err)
+{
+	struct coppice_group_info args = { .reason = reason(err) };
+
+	if (ioctl(fd, COPPICE_IOC_GROUP_INFO, &args))
+		return refused("the module does not describe the group", err);
+	*info = (struct group_info){
+		.id = args.id,
+		.owner = args.owner,
+		.max_tasks = args.max_tasks,
+		.adopt = args.flags & COPPICE_GROUP_ADOPT,
+	};
+	snprintf(info->name, sizeof(info->name), "%s", args.name);
+	snprintf(info->image, sizeof(info->image), "%s", args.image);
+	snprintf(info->cgroup, sizeof(info->cgroup), "%s", args.cgroup);
+	snprintf(info->reshare, sizeof(info->reshare), "%s", args.reshare);
+	return 0;
+}
+
+int device_open_group(const char *group, struct group_info *info, struct error *err)
+{
+	int fd = open_named(COPPICE_IOC_GROUP_OPEN, group, err);
+
+	if (fd < 0 || !describe_group(fd, info, err))
+		return fd;
+	close(fd);
+	return -1;
 }
 
 /* Libraries' pages take the place of small ones. */

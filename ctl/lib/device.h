@@ -18,7 +18,15 @@ int __must_check device_load(const char *name, uid_t owner, const struct image *
 int __must_check device_read(const char *name, bool content, struct image *image,
 			     struct error *err);
 
-/* A descriptor with which tasks may enter the group's image, or -1. */
-int __must_check device_open_group(const char *group, struct error *err);
+/* Is the module there? */
+bool device_is_there(void);
+
+struct group_info;
+
+/*
+ * A descriptor with which tasks may enter the group's image, or -1. It keeps the group and its image. @info: what it is,
+ * without statistics.
+ */
+int __must_check device_open_group(const char *group, struct group_info *info, struct error *err);
 
 #endif /* COPPICE_DEVICE_H */

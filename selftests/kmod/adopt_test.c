@@ -568,12 +568,13 @@ TEST_F_TIMEOUT(adopt, nobody_enters_a_library, SLOW)
 		.reason = { (uintptr_t)sentence, sizeof(sentence), 0 },
 	};
 	struct launch launch = {};
+	struct group_info info;
 	int group;
 
 	EXPECT_EQ(-1, backend_kernel.launch_open(GROUP, &launch, &self->err));
 	EXPECT_NE(NULL, strstr(self->err.text, "image of libraries"));
 	/* Nor by the module's own interface. */
-	group = device_open_group(SELF, &self->err);
+	group = device_open_group(SELF, &info, &self->err);
 	ASSERT_GE(group, 0) { TH_LOG("%s", self->err.text); }
 	EXPECT_EQ(-1, ioctl(group, COPPICE_IOC_ENTER, &enter));
 	EXPECT_EQ(ENOEXEC, errno);

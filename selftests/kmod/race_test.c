@@ -180,7 +180,8 @@ static int note_id(const struct task_info *info, void *data)
 /* About to enter, in its cage. */
 static void raise_puppet(struct __test_metadata *_metadata, fixture *self, bool company)
 {
-	int group = device_open_group(NAME, &self->err);
+	struct group_info info;
+	int group = device_open_group(NAME, &info, &self->err);
 
 	ASSERT_LE(0, group) { TH_LOG("%s", self->err.text); }
 	self->puppet->held = true;
@@ -217,7 +218,9 @@ static void raise_task(struct __test_metadata *_metadata, fixture *self, bool co
 
 static void raise_actor(struct __test_metadata *_metadata, fixture *self)
 {
-	self->group = device_open_group(NAME, &self->err);
+	struct group_info info;
+
+	self->group = device_open_group(NAME, &info, &self->err);
 	ASSERT_LE(0, self->group) { TH_LOG("%s", self->err.text); }
 	ASSERT_EQ(0, actor_start(&self->actor, 0, actor_library(), 2));
 	ASSERT_EQ(1, actor_do(&self->actor, ACTOR_CHECK));

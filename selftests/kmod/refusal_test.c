@@ -23,6 +23,7 @@
 #include "../lib/harness.h"
 
 #include "lib/arch.h"
+#include "lib/device.h"
 #include "lib/netlink.h"
 #include "stage.h"
 
@@ -303,6 +304,56 @@ static int load(int fd, uint32_t owner)
 {
 	return add(fd, BASE, 4 * PAGE, RW, 0, DATA) ?: add(fd, 2 * BASE, PAGE, RX, 0, DATA) ?:
 	       seal(fd, 2 * BASE, BASE + PAGE);
+}
+
+/* Whatever is asked of a group's descriptor is what netlink says of its name. */
+TEST_F(refusal, what_a_descriptor_stands_for)
+{
+	struct group_info group = {
+		.name = "user", .image = "refusal", .owner = 1000, .max_tasks = 7, .adopt = true,
+		.reshare = "every=30",
+	}, found, got;
+	struct coppice_group_info args = { .reason = reason() };
+	int fd;
+	pid_t pid;
+
+	memset(group.cgroup, 'c', sizeof(group.cgroup) - 1);
+	group.cgroup[0] = '/';
+	ASSERT_EQ(0, load(self->image, 0));
+	ASSERT_EQ(0, backend_kernel.group_add(&group, &self->err)) { TH_LOG("%s", self->err.text); }
+	ASSERT_EQ(0, backend_kernel.group_get("user", &got, &self->err));
+	fd = device_open_group("user", &found, &self->err);
+	ASSERT_GE(fd, 0) { TH_LOG("%s", self->err.text); }
+	EXPECT_EQ(got.id, found.id);
+	EXPECT_EQ(1000, found.owner);
+	EXPECT_EQ(7, found.max_tasks);
+	EXPECT_TRUE(found.adopt);
+	EXPECT_STREQ("user", found.name);
+	EXPECT_STREQ("refusal", found.image);
+	EXPECT_STREQ(group.cgroup, found.cgroup);
+	EXPECT_STREQ("every=30", found.reshare);
+	args.reason.pad = 1;
+	EXPECT_REFUSED(1, "padding is not zero", ioctl(fd, COPPICE_IOC_GROUP_INFO, &args));
+	args.reason.pad = 0;
+	pid = fork();
+	if (!pid) {
+		if (setgid(1000) || setuid(1000))
+			_exit(1);
+		if (ioctl(fd, COPPICE_IOC_GROUP_INFO, &args) != -1 || errno != EPERM)
+			_exit(2);
+		_exit(strstr(sentence, "described with CAP_SYS_ADMIN") && !args.id ? 0 : 3);
+	}
+	EXPECT_EQ(0, stage_wait(pid));
+	/* The one that it was opened as, also when another has its name. */
+	EXPECT_EQ(0, backend_kernel.group_delete("user", &self->err));
+	group.owner = 1001;
+	EXPECT_EQ(0, backend_kernel.group_add(&group, &self->err));
+	EXPECT_EQ(0, ioctl(fd, COPPICE_IOC_GROUP_INFO, &args));
+	EXPECT_EQ(1000, args.owner);
+	EXPECT_EQ(got.id, args.id);
+	close(fd);
+	EXPECT_EQ(0, backend_kernel.group_delete("user", &self->err));
+	EXPECT_EQ(0, backend_kernel.image_delete("refusal", &self->err));
 }
 
 TEST_F(refusal, what_is_in_use_stays)

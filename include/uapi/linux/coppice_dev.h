@@ -150,6 +150,41 @@ struct coppice_image_info {
 	__u64 notes;
 };
 
+/* struct coppice_group_info.flags: ordinary processes that appear in the cgroup are adopted. */
+#define COPPICE_GROUP_ADOPT	(1U << 0)
+
+/* As <linux/coppice.h> limits them, with the terminator. */
+#define COPPICE_DEV_CGROUP_SIZE		256
+#define COPPICE_DEV_RESHARE_SIZE	32
+
+/**
+ * struct coppice_group_info - what a group's descriptor stands for
+ * @reason: where a refusal is explained
+ * @id: out: of the group, never reused
+ * @owner: out: user id whose tasks may enter, in the caller's user namespace
+ * @max_tasks: out: 0: no limit
+ * @flags: out: COPPICE_GROUP_*
+ * @name: out, like all texts here NUL-terminated
+ * @image: out: name of the image that tasks have
+ * @cgroup: out: path below the mount, or empty
+ * @reshare: out: the policy, or empty
+ *
+ * As generic netlink has it by name, without its counts: what starts a task needs of its
+ * group, and of this one, whatever has its name meanwhile. With CAP_SYS_ADMIN only: a task
+ * has the descriptor, too.
+ */
+struct coppice_group_info {
+	struct coppice_reason reason;
+	__u32 id;
+	__u32 owner;
+	__u32 max_tasks;
+	__u32 flags;
+	char name[COPPICE_DEV_NAME_SIZE];
+	char image[COPPICE_DEV_NAME_SIZE];
+	char cgroup[COPPICE_DEV_CGROUP_SIZE];
+	char reshare[COPPICE_DEV_RESHARE_SIZE];
+};
+
 /**
  * struct coppice_range - a page-aligned range of the caller's addresses
  * @start: first address
@@ -252,5 +287,6 @@ struct coppice_reshare {
 #define COPPICE_IOC_READY		_IO(COPPICE_IOC_MAGIC, 8)
 #define COPPICE_IOC_RESHARE		_IOWR(COPPICE_IOC_MAGIC, 9, struct coppice_reshare)
 #define COPPICE_IOC_RESET		_IOW(COPPICE_IOC_MAGIC, 10, struct coppice_reset)
+#define COPPICE_IOC_GROUP_INFO		_IOWR(COPPICE_IOC_MAGIC, 11, struct coppice_group_info)
 
 #endif /* _UAPI_LINUX_COPPICE_DEV_H */
