@@ -13,7 +13,9 @@
 #include "lib/cleanup.h"
 #include "lib/entry.h"
 #include "lib/event.h"
+#include "lib/late.h"
 #include "lib/name.h"
+#include "lib/place.h"
 #include "lib/spawn.h"
 #include "lib/trust.h"
 
@@ -157,7 +159,7 @@ static int open_batch(struct batch *batch, struct arguments *arguments, struct e
 {
 	struct launch *launch = &batch->entry.launch;
 
-	if (entry_open(batch->ctx->backend, arguments->group, &batch->entry, err))
+	if (place_look_at_self(err) || entry_open(batch->ctx->backend, arguments->group, &batch->entry, err))
 		return -1;
 	batch->cgroup = cgroup_open(batch->entry.group.cgroup, err);
 	if (batch->cgroup < 0)
@@ -174,6 +176,7 @@ static int open_batch(struct batch *batch, struct arguments *arguments, struct e
 	batch->pids = calloc(arguments->count + 1, sizeof(*batch->pids));
 	if (!launch->envp || !batch->pids)
 		return error_set(err, ENOMEM, "out of memory");
+	late_keep_from_children();
 	return launch_plan(launch, err);
 }
 

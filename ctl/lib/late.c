@@ -7,6 +7,8 @@
 #include <link.h>
 #include <netlink/errno.h>
 #include <netlink/genl/genl.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,10 +60,43 @@ static void count_first(void)
 	nr_at_start = nr;
 }
 
+/*
+ * Of libraries that are there from the start and that no child calls, one function each. Whatever else is there from
+ * the start may be what the child's own calls go through, as the C library is and what is preloaded.
+ */
+static const char *const never_in_children[] = { "json_loads", "elf_begin", "zlibVersion" };
+
+#define NR_NEVER (sizeof(never_in_children) / sizeof(*never_in_children))
+
 struct advising {
 	size_t nr;		/* objects so far */
+	uintptr_t never[NR_NEVER];
 	int advice;
 };
+
+static bool contains(const struct dl_phdr_info *object, uintptr_t address)
+{
+	const ElfW(Phdr) *header = object->dlpi_phdr;
+	int i;
+
+	for (i = 0; i < object->dlpi_phnum; i++, header++)
+		if (header->p_type == PT_LOAD &&
+		    address - (object->dlpi_addr + header->p_vaddr) < header->p_memsz)
+			return true;
+	return false;
+}
+
+static bool is_for_children(const struct advising *advising, const struct dl_phdr_info *object)
+{
+	size_t i;
+
+	if (nr_at_start && advising->nr > nr_at_start)
+		return false;
+	for (i = 0; i < NR_NEVER; i++)
+		if (advising->never[i] && contains(object, advising->never[i]))
+			return false;
+	return true;
+}
 
 static int advise_object(struct dl_phdr_info *object, size_t size, void *data)
 {
@@ -72,7 +107,8 @@ static int advise_object(struct dl_phdr_info *object, size_t size, void *data)
 	int i;
 
 	(void)size;
-	if (++advising->nr <= nr_at_start)
+	advising->nr++;
+	if (is_for_children(advising, object))
 		return 0;
 	for (i = 0; i < object->dlpi_phnum; i++, header++) {
 		if (header->p_type != PT_LOAD)
@@ -88,9 +124,11 @@ static int advise_object(struct dl_phdr_info *object, size_t size, void *data)
 static void advise(int advice)
 {
 	struct advising advising = { .advice = advice };
+	size_t i;
 
-	if (nr_at_start)
-		dl_iterate_phdr(advise_object, &advising);
+	for (i = 0; i < NR_NEVER; i++)
+		advising.never[i] = (uintptr_t)dlsym(RTLD_DEFAULT, never_in_children[i]);
+	dl_iterate_phdr(advise_object, &advising);
 }
 
 static int note_adds(struct dl_phdr_info *object, size_t size, void *data)

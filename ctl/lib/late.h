@@ -27,8 +27,8 @@ void late_need_bundles(void);
 void late_need_groups(void);
 
 /*
- * Children that this process forks are without all that has been loaded since the first of these was,
- * which saves copying and removing their mappings. They must not call them, look up no user (which loads
+ * Children that this process forks are without all that has been loaded since the first of these was, and without
+ * what else no child calls, which saves copying and removing their mappings. They must not call them, look up no user (which loads
  * libraries, too), nor may fork(2) be used, which calls what libraries have registered for it: see spawn_fork().
  */
 void late_keep_from_children(void);

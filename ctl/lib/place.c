@@ -39,20 +39,23 @@ static struct {
 	struct coppice_span vvar, vdso;
 } self;
 
-static int look_at_self(struct error *err)
+int place_look_at_self(struct error *err)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
 	uint64_t lowest = PLACE_HIGHEST;
 	unsigned long start, end;
-	char line[4352];
+	char line[4352], *rest;
 
+	self.vvar = self.vdso = (struct coppice_span){};
 	if (!maps)
 		return error_set(err, errno, "/proc/self/maps can't be read: mount /proc");
-	while (fgets(line, sizeof(line), maps))
-		if (sscanf(line, "%lx-%lx", &start, &end) == 2 &&
-		    !special_scan(line, start, end, &self.vvar, &self.vdso) &&
+	while (fgets(line, sizeof(line), maps)) {
+		start = strtoul(line, &rest, 16);
+		end = strtoul(rest + 1, NULL, 16);
+		if (!special_scan(line, start, end, &self.vvar, &self.vdso) &&
 		    end > PLACE_LOWEST && start < lowest)
 			lowest = start;
+	}
 	fclose(maps);
 	self.lowest = lowest;
 	return 0;
@@ -61,7 +64,7 @@ static int look_at_self(struct error *err)
 int place_add_self(struct place *place, struct coppice_span *vvar, struct coppice_span *vdso,
 		   struct error *err)
 {
-	if (!self.lowest && look_at_self(err))
+	if (!self.lowest && place_look_at_self(err))
 		return -1;
 	*vvar = self.vvar;
 	*vdso = self.vdso;

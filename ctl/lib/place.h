@@ -18,6 +18,11 @@ struct place {
 void place_free(struct place *place);
 int __must_check place_add(struct place *place, uint64_t start, uint64_t len, struct error *err);
 /*
+ * Look at this process's mappings: a long list once its libraries are loaded, so whoever starts tasks does it
+ * before. Otherwise place_add_self() does.
+ */
+int __must_check place_look_at_self(struct error *err);
+/*
  * Add what is from the lowest mapping of this process on, and the kernel's own mappings ([vvar…],
  * [vdso]) in @vvar and @vdso. Looked up once: the kernel puts what comes later above the lowest,
  * and an address that is taken after all is not taken again (MAP_FIXED_NOREPLACE).

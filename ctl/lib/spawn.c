@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <linux/sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -55,27 +55,27 @@ void spawn_reset_signals(void)
 		(void)!sigaction(sig, &action, NULL);
 }
 
-static int compare(const void *a, const void *b)
+/* The lowest from @from on, or -1. */
+static int next_kept(const int *keep, int nr, int from)
 {
-	return *(const int *)a - *(const int *)b;
+	int lowest = -1, i;
+
+	for (i = 0; i < nr; i++)
+		if (keep[i] >= from && (lowest < 0 || keep[i] < lowest))
+			lowest = keep[i];
+	return lowest;
 }
 
 int spawn_close_others(const int *keep, int nr, struct error *err)
 {
-	int sorted[8], i;
-	unsigned int from = STDERR_FILENO + 1;
+	int from = STDERR_FILENO + 1, kept;
+	bool failed = false;
 
-	memcpy(sorted, keep, nr * sizeof(*keep));
-	qsort(sorted, nr, sizeof(*sorted), compare);
-	for (i = 0; i < nr; i++) {
-		if (sorted[i] < (int)from)
-			continue;
-		if (sorted[i] > (int)from && close_range(from, sorted[i] - 1, 0))
-			return error_set(err, errno, "descriptors cannot be closed: %s",
-					 strerror(errno));
-		from = sorted[i] + 1;
+	while (!failed && (kept = next_kept(keep, nr, from)) >= 0) {
+		failed = kept > from && close_range(from, kept - 1, 0);
+		from = kept + 1;
 	}
-	if (close_range(from, ~0U, 0))
+	if (failed || close_range(from, ~0U, 0))
 		return error_set(err, errno, "descriptors cannot be closed: %s", strerror(errno));
 	return 0;
 }

@@ -117,11 +117,15 @@ static void __attribute__((noreturn)) child(const struct task_start *start)
 int task_start(const struct task_start *start, const struct report *report, pid_t *pid,
 	       struct error *err)
 {
+	pid_t started;
+
 	if (report_attach(report, err))
 		return -1;
-	*pid = spawn_fork(start->cgroup, err);
-	if (!*pid)
+	started = spawn_fork(start->cgroup, err);
+	/* What a child writes to, it has a copy made of. */
+	if (!started)
 		child(start);
+	*pid = started;
 	report_detach();
-	return *pid < 0 ? -1 : 0;
+	return started < 0 ? -1 : 0;
 }
