@@ -48,6 +48,8 @@
 /* Tasks that teach a group which pages a start writes, and later one in so many. */
 #define COPPICE_LEARNERS	4
 #define COPPICE_LEARN_EVERY	16
+/* Pages of a group that are learned when their task was ready: its function's first lines. */
+#define COPPICE_CALL_PAGES	16
 
 /**
  * struct coppice_domain - the store pages of one owner
@@ -183,6 +185,7 @@ struct coppice_image {
 /**
  * struct coppice_hints - what a start of a group's tasks touches and writes
  * @touched: bit per page of the image: map it ahead. Atomic bit operations
+ * @called: of those, pages that were first touched when a task was ready
  * @written: bit per page: copy it ahead. Changed under @lock
  * @changed: bit per page: a reset found it changed before. Atomic bit operations
  * @lock: serialises learning from tasks that are ready
@@ -193,6 +196,7 @@ struct coppice_image {
  */
 struct coppice_hints {
 	unsigned long *touched;
+	atomic_t called;
 	unsigned long *written;
 	unsigned long *changed;
 	struct mutex lock;	/* written, learned */

@@ -99,6 +99,7 @@ int coppice_hints_init(struct coppice_hints *hints, unsigned long pages)
 	size_t size = BITS_TO_LONGS(pages) * sizeof(long);
 
 	mutex_init(&hints->lock);
+	atomic_set(&hints->called, 0);
 	hints->touched = kvzalloc(size, GFP_KERNEL_ACCOUNT);
 	hints->written = kvzalloc(size, GFP_KERNEL_ACCOUNT);
 	hints->changed = kvzalloc(size, GFP_KERNEL_ACCOUNT);

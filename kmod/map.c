@@ -18,8 +18,6 @@
 #include "compat/mm.h"
 #include "trace.h"
 
-/* So many pages between two that are mapped ahead are mapped with them. */
-#define BRIDGE_PAGES	2
 /* As many as the page cache's fault-around maps by default. */
 #define AROUND_PAGES	16
 
@@ -133,9 +131,21 @@ vm_fault_t coppice_fault_page(struct vm_fault *vmf, struct page *page)
 	return 0;
 }
 
-static void note_touched(struct coppice_hints *hints, unsigned long pgoff)
+/*
+ * A task says that it is ready before it calls its function, and the function's first lines
+ * are the same each time, too. So some pages more are learned, from whichever task comes first.
+ */
+static bool is_call(const struct coppice_task *task)
 {
-	if (!test_bit(pgoff, hints->touched))
+	return !task->forked && !task->adopted &&
+	       atomic_add_unless(&task->group->hints.called, 1, COPPICE_CALL_PAGES);
+}
+
+static void note_touched(const struct coppice_task *task, unsigned long pgoff)
+{
+	struct coppice_hints *hints = &task->group->hints;
+
+	if (!test_bit(pgoff, hints->touched) && (!READ_ONCE(task->ready) || is_call(task)))
 		set_bit(pgoff, hints->touched);
 }
 
@@ -149,9 +159,8 @@ static vm_fault_t segment_fault(struct vm_fault *vmf)
 	page = coppice_image_page(task->group->image, pgoff);
 	if (!page)
 		return VM_FAULT_SIGBUS;
-	if (!READ_ONCE(task->ready))
-		note_touched(&task->group->hints, pgoff);
-	else if (is_small(vmf->vma) && !(vmf->flags & FAULT_FLAG_WRITE))
+	note_touched(task, pgoff);
+	if (READ_ONCE(task->ready) && is_small(vmf->vma) && !(vmf->flags & FAULT_FLAG_WRITE))
 		around = map_around(task, vmf);
 	count_fault(task, vmf);
 	return around ? VM_FAULT_NOPAGE : coppice_fault_page(vmf, page);
@@ -215,16 +224,19 @@ void coppice_map_file_done(struct file *file)
 }
 
 /**
- * coppice_map_segment() - map one segment where nothing is in its way
+ * coppice_map_segment() - map one segment, in place of what is there
  * @seg: of the image of the file's task
  * @file: from coppice_map_file(); not needed for an anonymous segment
+ *
+ * Callers have unmapped what was in the way: what still is, was mapped since by a process that
+ * shares the memory.
  *
  * Context: may sleep; takes the mmap lock of current's mm.
  * Return: 0 or a negative error.
  */
 int coppice_map_segment(const struct coppice_vseg *seg, struct file *file)
 {
-	unsigned long flags = MAP_PRIVATE | MAP_FIXED_NOREPLACE | MAP_NORESERVE;
+	unsigned long flags = MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE;
 	unsigned long addr;
 
 	if (seg->anon)
@@ -233,9 +245,7 @@ int coppice_map_segment(const struct coppice_vseg *seg, struct file *file)
 	else
 		addr = vm_mmap(file, seg->start, seg->len, seg->prot, flags,
 			       seg->map_pgoff << PAGE_SHIFT);
-	if (IS_ERR_VALUE(addr))
-		return addr;
-	return addr == seg->start ? 0 : -EEXIST;
+	return IS_ERR_VALUE(addr) ? addr : 0;
 }
 
 /**
@@ -252,7 +262,8 @@ int coppice_map_segments(struct coppice_task *task, struct file *file)
 	unsigned int i;
 	int err;
 
-	for (i = 0; i < image->nr_segs; i++) {
+	/* Downwards: the kernel's tree of mappings has less to move than if each came last. */
+	for (i = image->nr_segs; i--;) {
 		err = coppice_map_segment(&image->segs[i], file);
 		if (err)
 			return err;
@@ -359,17 +370,11 @@ static unsigned long next_hint(const unsigned long *bits, unsigned long end, uns
 	return data_race(find_next_bit(bits, end, from));
 }
 
-/* Where a run from @from on ends: to map a few pages more costs less than to begin another. */
+/* Where a run from @from on ends. To begin another costs less than to map a page in between. */
 static unsigned long run_end(const unsigned long *bits, unsigned long from, unsigned long limit)
 {
-	unsigned long stop, next = from;
-
-	do {
-		/* As in next_hint(). */
-		stop = data_race(find_next_zero_bit(bits, limit, next));
-		next = next_hint(bits, limit, stop);
-	} while (next < limit && next - stop <= BRIDGE_PAGES);
-	return stop;
+	/* As in next_hint(). */
+	return data_race(find_next_zero_bit(bits, limit, from));
 }
 
 /* Maps what was touched of pages [from, end) of the image, but no page that is @written. */

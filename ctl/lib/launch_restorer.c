@@ -24,9 +24,10 @@ void coppice_restorer(const struct restore_table *table)
 		from = table->keep[i].start + table->keep[i].len;
 	}
 	bad |= raw_call(SYS_munmap, from, ARCH_USER_END - from);
-	for (i = 0; i < table->nr_segments; i++) {
+	/* Downwards, as the module does it. */
+	for (i = table->nr_segments; i--;) {
 		const struct launch_segment *seg = &table->segments[i];
-		long flags = MAP_PRIVATE | MAP_FIXED_NOREPLACE | MAP_NORESERVE;
+		long flags = MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE;
 
 		bad |= raw_call(SYS_mmap, seg->start, seg->len, seg->prot,
 				seg->anon ? flags | MAP_ANONYMOUS : flags,
