@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What of the kernel's things is clean after a reset, so that the image's code need not see to it.
+ * What of the kernel's things is clean after an enter or a reset, so that the image's code
+ * need not see to it.
  *
  * That code can't ask: it would set each signal's action and go through each mapping, in case
  * there were something, and take as long for it as for some hundred pages.

@@ -282,6 +282,8 @@ struct coppice_group {
  * @home: what a reset keeps, sorted
  * @home_sum: of what was mapped there when it entered
  * @reset_cookie: what the image's entry is told after a reset
+ * @saved: content that a reset puts back, the task's own; NULL: none
+ * @saved_at: where it belongs, in one of @home
  * @adopted: was running before it became a member, or is a fork of such a task
  * @adopted_pages: pages that the image's took the place of
  * @told: listeners heard that it entered, so they hear of its exit
@@ -306,6 +308,8 @@ struct coppice_task {
 	struct coppice_range home[COPPICE_KEEP_MAX];
 	u64 home_sum;
 	unsigned long reset_cookie;
+	void *saved;
+	struct coppice_range saved_at;
 	bool adopted;
 	atomic64_t adopted_pages;
 	bool told;
@@ -471,6 +475,10 @@ void coppice_learn(struct coppice_group *group);
 
 /* home.c */
 u64 coppice_home_sum(struct mm_struct *mm, const struct coppice_range *ranges, u32 nr);
+int coppice_home_save(struct coppice_task *task, const struct coppice_enter *enter,
+		      const char **why);
+void coppice_home_clear(const struct coppice_task *task, struct vm_area_struct *vma);
+int coppice_home_restore(const struct coppice_task *task);
 
 /* enter.c */
 long coppice_enter(struct coppice_group *group,

@@ -76,6 +76,32 @@ static const char *ranges_refusal(const struct coppice_image *image,
 	return NULL;
 }
 
+static bool has_range(const struct coppice_range *ranges, u32 nr, unsigned long start,
+		      unsigned long len)
+{
+	u32 i;
+
+	for (i = 0; i < nr; i++)
+		if (start >= ranges[i].start && start - ranges[i].start < ranges[i].len &&
+		    len <= ranges[i].len - (start - ranges[i].start))
+			return true;
+	return false;
+}
+
+/* The ranges are good. */
+static const char *saved_refusal(const struct coppice_enter *enter)
+{
+	if (!enter->saved_len)
+		return NULL;
+	if (enter->saved_len > COPPICE_SAVED_MAX)
+		return "The content to be saved has more than 4 MiB: give the task shorter arguments or a smaller environment";
+	if (!PAGE_ALIGNED(enter->saved) ||
+	    !has_range(enter->keep, enter->nr_keep, enter->saved, enter->saved_len) ||
+	    !has_range(enter->home, enter->nr_home, enter->saved, enter->saved_len))
+		return "The content to be saved is not in what is kept: have it in a range to keep that is also in the home, from a page's start on";
+	return NULL;
+}
+
 static const char *call_refusal(const struct coppice_image *image,
 				const struct coppice_enter *enter)
 {
@@ -87,7 +113,8 @@ static const char *call_refusal(const struct coppice_image *image,
 	if (enter->cookie > INT_MAX || enter->reset_cookie > INT_MAX)
 		return "The cookie does not fit into the result of a call: give an address below 2 GiB (MAP_32BIT)";
 	return ranges_refusal(image, enter->keep, enter->nr_keep) ?:
-	       ranges_refusal(image, enter->home, enter->nr_home);
+	       ranges_refusal(image, enter->home, enter->nr_home) ?:
+	       saved_refusal(enter);
 }
 
 static int unmap(unsigned long start, unsigned long end)
@@ -156,15 +183,20 @@ static long enter_image(struct coppice_task *task, struct file *file,
 	remember_home(task, enter);
 	count_enter(task);
 	coppice_start_thread(current_pt_regs(), image->entry, image->stack);
+	coppice_set_second_result(current_pt_regs(), coppice_clean());
 	return enter->cookie;
 }
 
 static long enter_task(struct coppice_task *task,
 		       const struct coppice_enter *enter, const char **why)
 {
-	struct file *file = coppice_map_file(task);
+	struct file *file;
 	long ret;
 
+	ret = coppice_home_save(task, enter, why);
+	if (ret)
+		return ret;
+	file = coppice_map_file(task);
 	if (IS_ERR(file)) {
 		*why = "No memory for the mapping: free memory or raise the group's memory limit";
 		return PTR_ERR(file);

@@ -8,11 +8,14 @@
  */
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/uaccess.h>
 #include <linux/userfaultfd_k.h>
 #include <linux/xxhash.h>
 
 #include "coppice.h"
+#include "compat/mm.h"
 
 /* What a mapping is, wherever it was moved and however it was split. Without padding. */
 struct kept {
@@ -88,4 +91,76 @@ u64 coppice_home_sum(struct mm_struct *mm, const struct coppice_range *ranges, u
 		sum += range_sum(mm, &ranges[i]);
 	mmap_read_unlock(mm);
 	return sum;
+}
+
+/**
+ * coppice_home_save() - note what a reset is to put back
+ * @task: current's, entering
+ * @enter: checked
+ * @why: set to a sentence on failure
+ *
+ * Context: may sleep; takes the mmap lock by faults.
+ * Return: 0, -ENOMEM or -EFAULT.
+ */
+int coppice_home_save(struct coppice_task *task, const struct coppice_enter *enter,
+		      const char **why)
+{
+	if (!enter->saved_len)
+		return 0;
+	*why = "No memory for the content to be saved: free memory or raise the group's memory limit";
+	task->saved = kvmalloc(enter->saved_len, GFP_KERNEL_ACCOUNT);
+	if (!task->saved)
+		return -ENOMEM;
+	*why = "The content to be saved can't be read: have it in readable memory";
+	if (copy_from_user(task->saved, u64_to_user_ptr(enter->saved), enter->saved_len))
+		return -EFAULT;
+	task->saved_at = (struct coppice_range) { enter->saved, enter->saved_len };
+	return 0;
+}
+
+static void zap_between(struct vm_area_struct *vma, unsigned long start, unsigned long end)
+{
+	start = max(start, vma->vm_start);
+	end = min(end, vma->vm_end);
+	if (start < end)
+		coppice_zap(vma, start, end - start);
+}
+
+/**
+ * coppice_home_clear() - take away what was written to anonymous memory that a reset keeps
+ * @task: current's
+ * @vma: in one of its home ranges
+ *
+ * But for the pages that coppice_home_restore() writes to.
+ *
+ * Context: the mmap lock is held for writing.
+ */
+void coppice_home_clear(const struct coppice_task *task, struct vm_area_struct *vma)
+{
+	unsigned long start = task->saved_at.start;
+
+	zap_between(vma, 0, start);
+	zap_between(vma, PAGE_ALIGN(start + task->saved_at.len), TASK_SIZE);
+}
+
+/**
+ * coppice_home_restore() - put back what coppice_home_save() has noted
+ * @task: current's
+ *
+ * Of the last page the rest is cleared.
+ *
+ * Context: may sleep; takes the mmap lock by faults.
+ * Return: 0 or -EFAULT.
+ */
+int coppice_home_restore(const struct coppice_task *task)
+{
+	unsigned long len = task->saved_at.len;
+	char __user *start = u64_to_user_ptr(task->saved_at.start);
+
+	if (!task->saved)
+		return 0;
+	if (copy_to_user(start, task->saved, len) ||
+	    clear_user(start + len, PAGE_ALIGN(len) - len))
+		return -EFAULT;
+	return 0;
 }

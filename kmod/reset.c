@@ -349,25 +349,28 @@ static int restore_segments(struct reset *reset)
  * What the task wrote to its arguments, and to the kernel's own mappings: it may make the vDSO
  * writable, and has a copy then. Only those have neither a file nor fresh memory.
  */
-static void restore_home_vma(struct vm_area_struct *vma)
+static void restore_home_vma(const struct coppice_task *task, struct vm_area_struct *vma)
 {
 	bool kernels = !vma->vm_file && !vma_is_anonymous(vma);
 
 	if (kernels && vma->anon_vma)
 		coppice_zap(vma, vma->vm_start, vma->vm_end - vma->vm_start);
+	if (vma_is_anonymous(vma) && vma->anon_vma)
+		coppice_home_clear(task, vma);
 	if (vma->vm_file && !(vma->vm_flags & (VM_SHARED | VM_SPECIAL)) && !is_vm_hugetlb_page(vma))
 		coppice_zap(vma, vma->vm_start, vma->vm_end - vma->vm_start);
 }
 
 /* Returns the number of its mappings. */
-static unsigned int restore_range(struct mm_struct *mm, const struct coppice_range *home)
+static unsigned int restore_range(const struct coppice_task *task, const struct coppice_range *home)
 {
 	unsigned long addr = home->start, end = addr + home->len;
+	struct mm_struct *mm = task->mm;
 	struct vm_area_struct *vma;
 	unsigned int nr = 0;
 
 	for (; (vma = find_vma(mm, addr)) && vma->vm_start < end; addr = vma->vm_end) {
-		restore_home_vma(vma);
+		restore_home_vma(task, vma);
 		/* One that has grown, by another beside it, is not counted as of the range. */
 		nr += vma->vm_start >= home->start && vma->vm_end <= end;
 	}
@@ -385,7 +388,7 @@ static void restore_home(struct reset *reset)
 
 	mmap_write_lock(task->mm);
 	for (i = 0; i < task->nr_home; i++)
-		nr += restore_range(task->mm, &task->home[i]);
+		nr += restore_range(task, &task->home[i]);
 	reset->counted = task->mm->map_count == nr;
 	mmap_write_unlock(task->mm);
 }
@@ -407,7 +410,7 @@ static int restore_memory(struct reset *reset, const char **why)
 	restore_home(reset);
 	if (!reset->counted)
 		err = clear_gaps(reset->task);
-	err = err ?: restore_segments(reset);
+	err = err ?: restore_segments(reset) ?: coppice_home_restore(reset->task);
 	if (reset->file)
 		coppice_map_file_done(reset->file);
 	return err;

@@ -152,6 +152,7 @@ void coppice_task_close(struct coppice_task *task)
 		trace_coppice_task_exit(task);
 		coppice_notify_task(task, COPPICE_CMD_TASK_EXIT_NTF);
 	}
+	kvfree(task->saved);
 	kmem_cache_free(task_cache, task);
 	coppice_group_put(group);
 }

@@ -87,8 +87,7 @@ static int take_all(struct place *place, struct launch *launch, struct error *er
 	struct coppice_span here = special(&plan->vvar, &plan->vdso), way = {};
 	size_t table = sizeof(struct restore_table) + launch->nr_segments * sizeof(struct launch_segment);
 	size_t code = __stop_coppice_restorer_text - __start_coppice_restorer_text;
-	/* For the module with a copy behind it: see args_copy(). */
-	bool ok = take(place, &plan->args, launch_args_size(launch) * (launch->module ? 2 : 1));
+	bool ok = take(place, &plan->args, launch_args_size(launch));
 
 	if (special_in_way(&here, launch))
 		ok = ok && take(place, &way, here.len);
@@ -134,28 +133,6 @@ static int special_clear(struct launch_plan *plan, struct error *err)
 	return 0;
 }
 
-/*
- * Behind the filled-in region, map a sealed file with the same content: a reset drops what
- * the task did to that, and the task then copies it back. The region itself stays anonymous:
- * of a file's memory /proc/PID/cmdline shows nothing.
- */
-static int args_copy(const struct coppice_span *span, struct error *err)
-{
-	uint64_t len = span->len / 2, to = span->start + len;
-	int fd = memfd_create("coppice-args", MFD_CLOEXEC | MFD_ALLOW_SEALING), ret = -1;
-
-	if (fd >= 0 && write(fd, (void *)span->start, len) == (ssize_t)len &&
-	    !fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) &&
-	    mmap((void *)to, len, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0) == (void *)to)
-		ret = 0;
-	else
-		error_set(err, errno, "no memory for the task's arguments (%s): raise the group's memory limit",
-			  strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return ret;
-}
-
 /* The kernel would go on writing to an area that is no longer ours. */
 static void rseq_unregister(void)
 {
@@ -171,35 +148,39 @@ static void keep_sort(struct coppice_span *keep, size_t nr)
 	place_sort(&place);
 }
 
-static void ranges_fill(struct coppice_range *ranges, struct coppice_span *spans, size_t nr)
+/* In order. Each function of the C library that a child calls first is another fault: it has none of its code mapped. */
+static void ranges_fill(struct coppice_range *ranges, const struct coppice_span *one,
+			const struct coppice_span *other)
 {
-	size_t i;
+	bool swap = other->start < one->start;
 
-	keep_sort(spans, nr);
-	for (i = 0; i < nr; i++)
-		ranges[i] = (struct coppice_range){ spans[i].start, spans[i].len };
+	ranges[swap] = (struct coppice_range){ one->start, one->len };
+	ranges[!swap] = (struct coppice_range){ other->start, other->len };
 }
 
 static int enter_module(const struct launch_plan *plan, const struct launch *launch, struct error *err)
 {
-	struct coppice_span keep[2] = { plan->args, special(&plan->vvar, &plan->vdso) };
-	struct coppice_span home[2] = { plan->args, special(&launch->vvar, &launch->vdso) };
+	struct coppice_span here = special(&plan->vvar, &plan->vdso);
+	struct coppice_span there = special(&launch->vvar, &launch->vdso);
 	struct coppice_enter enter = {
 		.reason = { .text = (uint64_t)err->text, .len = sizeof(err->text) },
 		.flags = launch->no_premap ? COPPICE_ENTER_NO_PREMAP : 0,
 		.nr_keep = 2,
 		.cookie = plan->args.start,
 		.nr_home = 2,
-		.reset_cookie = plan->args.start + plan->args.len / 2 +
-				sizeof(struct coppice_task_args),
+		.reset_cookie = plan->args.start + sizeof(struct coppice_task_args),
+		.saved = plan->args.start,
+		.saved_len = ((struct coppice_task_args *)plan->args.start)->env_end - plan->args.start,
 	};
 
-	ranges_fill(enter.keep, keep, 2);
-	ranges_fill(enter.home, home, 2);
-	error_set(err, 0, "the module refused to enter the image");
-	if (ioctl(launch->fd, COPPICE_IOC_ENTER, &enter) < 0)
-		err->code = errno;
-	return -1;
+	ranges_fill(enter.keep, &plan->args, &here);
+	ranges_fill(enter.home, &plan->args, &there);
+	*err = (struct error){ .status = EXIT_REFUSED };
+	ioctl(launch->fd, COPPICE_IOC_ENTER, &enter);
+	err->code = errno;
+	if (err->text[0])
+		return -1;
+	return error_set(err, errno, "the module refused to enter the image (%s)", strerror(errno));
 }
 
 static void table_fill(struct restore_table *table, const struct launch_plan *plan,
@@ -244,11 +225,9 @@ int launch_enter(const struct launch *launch, struct error *err)
 	    (!launch->module && (map(&plan.code, err) || map(&plan.table, err))) ||
 	    special_clear(&plan, err))
 		return -1;
-	launch_args_fill(args, plan.args.len / (launch->module ? 2 : 1), launch);
+	launch_args_fill(args, launch);
 	args->vvar = plan.vvar;
 	args->vdso = plan.vdso;
-	if (launch->module && args_copy(&plan.args, err))
-		return -1;
 	rseq_unregister();
 	return launch->module ? enter_module(&plan, launch, err) : enter_memfd(&plan, launch, err);
 }

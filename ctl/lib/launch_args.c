@@ -6,8 +6,10 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "launch_args.h"
+#include "spawn.h"
 
 static size_t strings_count(char *const *strings, size_t *bytes)
 {
@@ -39,13 +41,13 @@ static size_t strings_copy(char **pointers, char **at, char *const *strings)
 	return n;
 }
 
-/* What a reset leaves open, which only the module can do. The launch's is the highest that is left open. */
+/* What a reset leaves open, which only the module can do: what a task is left with, see arrange_descriptors(). */
 static void fds_fill(struct coppice_task_args *args)
 {
 	bool resets = args->flags & COPPICE_ARGS_MODULE;
 	int fd;
 
-	for (fd = 0; resets && fd < args->fd && args->nr_fds < COPPICE_ARGS_FDS - 1; fd++)
+	for (fd = STDIN_FILENO; resets && fd <= TASK_EVENT_FD; fd++)
 		if (fcntl(fd, F_GETFD) >= 0)
 			args->fds[args->nr_fds++] = fd;
 	args->fds[args->nr_fds++] = args->fd;
@@ -60,7 +62,7 @@ static void reset_fill(struct coppice_task_args *args, const struct launch *laun
 	args[1].vvar = launch->vvar;
 }
 
-void launch_args_fill(struct coppice_task_args *args, uint64_t size, const struct launch *launch)
+void launch_args_fill(struct coppice_task_args *args, const struct launch *launch)
 {
 	size_t bytes = 0;
 	size_t argc = strings_count(launch->argv, &bytes);
@@ -71,7 +73,6 @@ void launch_args_fill(struct coppice_task_args *args, uint64_t size, const struc
 	*args = (struct coppice_task_args){
 		.magic = COPPICE_ARGS_MAGIC,
 		.size = sizeof(*args),
-		.region = size,
 		.flags = (launch->module ? COPPICE_ARGS_MODULE : 0) |
 			 (launch->reshare_idle ? COPPICE_ARGS_RESHARE_IDLE : 0),
 		.fd = launch->fd,

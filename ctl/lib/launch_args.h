@@ -9,8 +9,8 @@
 
 /* Bytes that the region for @launch's argv and envp takes, whole pages. */
 uint64_t launch_args_size(const struct launch *launch);
-/* Fill in the region at @args, which has @size bytes, but for where the vDSO is. */
-void launch_args_fill(struct coppice_task_args *args, uint64_t size, const struct launch *launch);
+/* Fill in the region at @args but for where the vDSO is; its content ends with the last variable. */
+void launch_args_fill(struct coppice_task_args *args, const struct launch *launch);
 
 /*
  * The memfd backend's counterpart of the ENTER ioctl: code that can run from any

@@ -35,7 +35,7 @@
 #define COPPICE_ENV_REQUEST	"COPPICE_REQUEST_NS"
 
 #define COPPICE_RECORD_MAGIC	0x31434352u	/* "RCC1" */
-#define COPPICE_ARGS_MAGIC	0x32434341u	/* "ACC2" */
+#define COPPICE_ARGS_MAGIC	0x33434341u	/* "ACC3" */
 
 struct coppice_span {
 	uint64_t start;
@@ -75,7 +75,7 @@ struct coppice_record {
 #define COPPICE_ARGS_RESET	(1u << 2)	/* resumes after a reset, not in a new process */
 
 /* Standard ones, the event's and the one in struct coppice_task_args. */
-#define COPPICE_ARGS_FDS	7
+#define COPPICE_ARGS_FDS	5
 
 /*
  * Start of the region that the launcher leaves mapped for a task; its address
@@ -83,13 +83,12 @@ struct coppice_record {
  * Strings and pointer arrays follow in the same region, which stays mapped (writable,
  * private) as long as the task lives: it is the task's argv and environ.
  *
- * With the module a read-only copy of the region follows, to be copied back after a reset;
- * the address of the second header in it is the reset cookie.
+ * The module puts the region's content back at a reset; the address of the second header is
+ * the reset cookie.
  */
 struct coppice_task_args {
 	uint32_t magic;
 	uint32_t size;		/* of this structure */
-	uint64_t region;	/* length of the whole region in bytes */
 	uint32_t flags;
 	int32_t fd;		/* of the group or of the image's memfd; close-on-exec */
 	struct coppice_span vdso;	/* where they are now; resume moves them */

@@ -70,19 +70,8 @@ static void drop_signals(void)
 		;
 }
 
-/* They are those of the copy that lies behind the region: the second of two headers there. */
-static void restore_args(const struct coppice_task_args *args)
-{
-	const char *from = (const char *)(args - 1);
-	char *to = (char *)from - args->region;
-
-	/* The region is made of whole pages. */
-	arch_copy_words((uint64_t *)to, (const uint64_t *)from, args->region / sizeof(uint64_t));
-}
-
 void coppice_begin_again(const struct coppice_task_args *args, unsigned long clean)
 {
-	restore_args(args);
 	close_opened(args);
 	disarm();
 	if (!(clean & COPPICE_CLEAN_TIMERS))

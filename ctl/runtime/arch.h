@@ -5,7 +5,6 @@
  *   raw_syscall()		a system call without libc
  *   arch_thread_pointer()	what thread-local data is found by, and its counterpart
  *   arch_set_thread_pointer()
- *   arch_copy_words()		a copy without libc
  *   ARCH_AUDIT			as seccomp filters know it
  *   arch_repeat_call()		in a handler: make the system call that a filter trapped
  *   ARCH_SINGLE_STEP		can a process step through its own instructions?

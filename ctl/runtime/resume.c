@@ -99,7 +99,7 @@ int coppice_resume(const struct coppice_task_args *args, unsigned long clean)
 	restore_vdso(args, &state->record);
 	restore_mm(args);
 	restore_thread(state);
-	restore_signals(state, again && clean & COPPICE_CLEAN_ACTIONS);
+	restore_signals(state, args->flags & COPPICE_ARGS_MODULE && clean & COPPICE_CLEAN_ACTIONS);
 	check(!coppice_devices_open(state),
 	      "a device that the template had open can't be opened: have /dev/null, zero, full, random and urandom where the task is");
 	raw_call(SYS_prctl, PR_SET_NAME, state->record.comm);

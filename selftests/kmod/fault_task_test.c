@@ -221,6 +221,7 @@ TEST_F_TIMEOUT(fault, enters, SLOW)
 {
 	fault_want("memory for the task");
 	fault_want("memory for the mapping");
+	fault_want("memory for the content to be saved");
 	walk_enters(_metadata, self);
 	EXPECT_HEARD();
 	/* With pages that are mapped and copied ahead. */

@@ -269,6 +269,11 @@ static void enter(struct puppet *puppet)
 	};
 	int fault = puppet->nth ? fault_open(getpid()) : -1;
 
+	/* Otherwise the box is to outlive resets as it is. */
+	if (puppet->nth && args.nr_home) {
+		args.saved = box.start;
+		args.saved_len = sizeof(*puppet);
+	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	puppet_unregister_rseq();
 	if (puppet->company) {

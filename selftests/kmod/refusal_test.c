@@ -550,6 +550,11 @@ TEST_F(refusal, enters)
 	struct coppice_enter order = { .nr_keep = 2, .keep = { { 4 * BASE, PAGE }, { 3 * BASE, PAGE } } };
 	struct coppice_enter cookie = { .cookie = 1UL << 31 };
 	struct coppice_enter again = { .reset_cookie = 1UL << 63 };
+	struct coppice_enter saved = {
+		.nr_keep = 1, .keep = { { 3 * BASE, PAGE } },
+		.nr_home = 1, .home = { { 3 * BASE, PAGE } },
+		.saved = 3 * BASE, .saved_len = PAGE,
+	}, bytes = saved, long_ = saved, beside = saved, kept = saved, home = saved;
 	int group;
 
 	ASSERT_EQ(0, load(self->image, 0));
@@ -567,6 +572,18 @@ TEST_F(refusal, enters)
 	EXPECT_EQ(0, try_enter(group, 1000, false, &order, EINVAL, "not in order"));
 	EXPECT_EQ(0, try_enter(group, 1000, false, &cookie, EINVAL, "cookie does not fit into the result"));
 	EXPECT_EQ(0, try_enter(group, 1000, false, &again, EINVAL, "cookie does not fit into the result"));
+	bytes.saved += 8;
+	bytes.saved_len -= 8;
+	EXPECT_EQ(0, try_enter(group, 1000, false, &bytes, EINVAL, "saved is not in what is kept"));
+	long_.saved_len = COPPICE_SAVED_MAX + 1;
+	EXPECT_EQ(0, try_enter(group, 1000, false, &long_, EINVAL, "more than 4 MiB"));
+	beside.saved_len++;
+	EXPECT_EQ(0, try_enter(group, 1000, false, &beside, EINVAL, "saved is not in what is kept"));
+	kept.nr_keep = 0;
+	EXPECT_EQ(0, try_enter(group, 1000, false, &kept, EINVAL, "saved is not in what is kept"));
+	home.nr_home = 0;
+	EXPECT_EQ(0, try_enter(group, 1000, false, &home, EINVAL, "saved is not in what is kept"));
+	EXPECT_EQ(0, try_enter(group, 1000, false, &saved, EFAULT, "saved can't be read"));
 	EXPECT_EQ(0, stage_tasks("user"));
 	/* A deleted group's descriptor lets nobody in. */
 	EXPECT_EQ(0, backend_kernel.group_delete("user", &self->err));

@@ -704,15 +704,14 @@ static int play_writable(int argc, char **argv)
 	return await_reset(argv[2]);
 }
 
-/* Memory of its own, with the same content and protection, where @name was. */
-static int replace(const char *path, const char *name, int prot)
+/* Memory of its own, with the same content, where something was that stays. */
+static int replace(const char *path, unsigned long start, unsigned long end, int prot)
 {
 	static unsigned char copy[64 * STAGE_PAGE];
-	unsigned long start, end;
 
 	if (round_of(path) > 1)
 		return 2;
-	if (!find_named(name, &start, &end) || end - start > sizeof(copy))
+	if (end - start > sizeof(copy))
 		return 3;
 	memcpy(copy, (void *)start, end - start);
 	if (mmap((void *)start, end - start, PROT_READ | PROT_WRITE,
@@ -725,12 +724,48 @@ static int replace(const char *path, const char *name, int prot)
 
 static int play_own_vdso(int argc, char **argv)
 {
-	return replace(argv[2], "[vdso]", PROT_READ | PROT_EXEC);
+	unsigned long start, end;
+
+	if (!find_named("[vdso]", &start, &end))
+		return 7;
+	return replace(argv[2], start, end, PROT_READ | PROT_EXEC);
 }
 
 static int play_own_arguments(int argc, char **argv)
 {
-	return replace(argv[2], "coppice-args", PROT_READ);
+	unsigned long start = (unsigned long)argv & -STAGE_PAGE;
+
+	return replace(argv[2], start, start + STAGE_PAGE, PROT_READ);
+}
+
+/* They are believed after a reset, and lie in memory that the task may write to, or have another in its place. */
+static int play_arguments(int argc, char **argv)
+{
+	char *start = (char *)((unsigned long)argv & -STAGE_PAGE), *end = start + STAGE_PAGE, *at;
+	static char copy[STAGE_PAGE];
+
+	for (at = end; at > start && !at[-1]; at--)
+		;
+	if (end - at < 16)
+		return 2;
+	switch (round_of(argv[2])) {
+	case 1:
+		break;
+	case 2:
+		memcpy(copy, start, STAGE_PAGE);
+		if (mmap(start, STAGE_PAGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != start)
+			return 3;
+		memcpy(start, copy, STAGE_PAGE);
+		break;
+	default:
+		return 0;
+	}
+	strcpy(end - 16, "a secret");
+	memset(argv[1], 'x', strlen(argv[1]));
+	argv[2] = NULL;
+	coppice_reset();
+	return 4;
 }
 
 /* So much memory takes a moment to fork, and the task of the child is there from its first mapping on. */
@@ -774,6 +809,7 @@ const struct role roles[] = {
 	{ "writable", play_writable },
 	{ "own vdso", play_own_vdso },
 	{ "own arguments", play_own_arguments },
+	{ "arguments", play_arguments },
 	{ "forking", play_forking },
 	{}
 };
@@ -818,6 +854,7 @@ PLAY(what_is_changed_again_stays, "changed")
 PLAY(children_keep_what_is_changed_again, "parent again")
 PLAY(pipes_keep_what_they_have, "piped")
 PLAY(the_kernels_code_is_the_kernels_again, "patched")
+PLAY(arguments_are_what_they_were, "arguments")
 
 TEST_F_TIMEOUT(reset, many_times, 300)
 {

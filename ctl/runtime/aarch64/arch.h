@@ -41,19 +41,6 @@ static inline void arch_set_thread_pointer(uint64_t base)
 	__asm__ volatile("msr tpidr_el0, %0" : : "r"(base) : "memory");
 }
 
-static inline void arch_copy_words(uint64_t *to, const uint64_t *from, uint64_t words)
-{
-	uint64_t word;
-
-	__asm__ volatile("1:	cbz %2, 2f\n"
-			 "	ldr %3, [%1], #8\n"
-			 "	str %3, [%0], #8\n"
-			 "	sub %2, %2, #1\n"
-			 "	b 1b\n"
-			 "2:"
-			 : "+r"(to), "+r"(from), "+r"(words), "=&r"(word) : : "memory");
-}
-
 static inline void arch_repeat_call(ucontext_t *context, long nr)
 {
 	unsigned long long *regs = context->uc_mcontext.regs;

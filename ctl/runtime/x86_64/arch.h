@@ -39,11 +39,6 @@ static inline void arch_set_thread_pointer(uint64_t base)
 	raw_syscall(SYS_arch_prctl, ARCH_SET_FS, base, 0, 0, 0, 0);
 }
 
-static inline void arch_copy_words(uint64_t *to, const uint64_t *from, uint64_t words)
-{
-	__asm__ volatile("rep movsq" : "+S"(from), "+D"(to), "+c"(words) : : "memory");
-}
-
 static inline void arch_repeat_call(ucontext_t *context, long nr)
 {
 	greg_t *regs = context->uc_mcontext.gregs;

@@ -195,6 +195,9 @@ struct coppice_range {
 	__u64 len;
 };
 
+/* Most bytes that a task has saved for its resets: more than execve(2) takes by default. */
+#define COPPICE_SAVED_MAX	(4 * 1024 * 1024)
+
 /* Map nothing ahead: every page by a fault of its own (for comparison). */
 #define COPPICE_ENTER_NO_PREMAP	(1U << 0)
 
@@ -210,12 +213,17 @@ struct coppice_range {
  * @nr_home: ranges in @home; 0: the task can't be reset
  * @pad: must be 0
  * @home: where that which was kept lies once the task has resumed: what a reset
- *	keeps. Pages of a private file mapping there become the file's again, and of the
- *	kernel's mappings the kernel's; a task that has mapped anything else there is killed
+ *	keeps. Pages of a private file mapping there become the file's again, of the
+ *	kernel's mappings the kernel's, and fresh those of anonymous memory; a task that has
+ *	mapped anything else there is killed
  * @reset_cookie: instead of @cookie, when the task resumes after a reset
+ * @saved: page-aligned address of content in anonymous memory, in a range of @keep that
+ *	is one of @home, too: noted by this call, and there again after each reset
+ * @saved_len: its length in bytes, at most COPPICE_SAVED_MAX; 0: none
  *
  * Like execve(2): on success there is nothing to return to; the caller goes on
- * at the image's entry point. Refusals leave the caller as it was. A failure
+ * at the image's entry point, its signals' actions are the default ones, and COPPICE_CLEAN_* is
+ * in the second register of a result (rdx, x1). Refusals leave the caller as it was. A failure
  * past the point of no return kills the caller. The caller has one thread, no
  * vfork parent waiting in its memory, has unregistered its rseq area and
  * blocked its signals.
@@ -230,9 +238,11 @@ struct coppice_enter {
 	__u32 pad;
 	struct coppice_range home[COPPICE_KEEP_MAX];
 	__u64 reset_cookie;
+	__u64 saved;
+	__u64 saved_len;
 };
 
-/* What a reset has found or made clean. */
+/* What an enter or a reset has found or made clean. */
 #define COPPICE_CLEAN_ACTIONS	(1U << 0)	/* all signals have their default actions */
 #define COPPICE_CLEAN_LOCKS	(1U << 1)	/* no memory is locked, nor what will be mapped */
 #define COPPICE_CLEAN_TIMERS	(1U << 2)	/* there are no timers of timer_create(2) */
