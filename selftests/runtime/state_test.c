@@ -129,6 +129,8 @@ static int play_signals(int argc, char **argv)
 		return 1;
 	if (sigaction(SIGPIPE, NULL, &action) || action.sa_handler != SIG_IGN)
 		return 2;
+	if (sigaction(SIGHUP, NULL, &action) || action.sa_handler != SIG_DFL)
+		return 6;
 	if (sigprocmask(SIG_SETMASK, NULL, &mask) || !sigismember(&mask, SIGUSR2) ||
 	    sigismember(&mask, SIGUSR1) || sigismember(&mask, SIGTERM))
 		return 3;
@@ -431,7 +433,14 @@ static int play(FIXTURE_DATA(state) *self, const char *role, const char *argumen
 #define TEST_ROLE(role)								\
 	TEST_F(state, role) { EXPECT_EQ(0, play(self, #role, "of-task")); }
 
-TEST_ROLE(signals)
+/* What the launcher ignores is the task's no more than what it handles. */
+TEST_F(state, signals)
+{
+	signal(SIGHUP, SIG_IGN);
+	EXPECT_EQ(0, play(self, "signals", "of-task"));
+	signal(SIGHUP, SIG_DFL);
+}
+
 TEST_ROLE(threads)
 TEST_ROLE(robust)
 TEST_ROLE(rseq)
