@@ -84,6 +84,22 @@ static int play_unmap(int argc, char **argv)
 	return munmap(stage_mapping, STAGE_PAGES * STAGE_PAGE) ? 2 : 0;
 }
 
+/* So many faults: each maps what lies around it. */
+#define WINDOW (16 * STAGE_PAGE)
+#define WINDOWS 40
+
+static char content[WINDOWS * WINDOW];
+
+static int play_read(int argc, char **argv)
+{
+	const volatile char *at;
+	int sum = 0;
+
+	for (at = content; at < content + sizeof(content); at += WINDOW)
+		sum += *at;
+	return sum != WINDOWS;
+}
+
 const struct role roles[] = {
 	{ "exit", play_exit },
 	{ "stop", play_stop },
@@ -91,6 +107,7 @@ const struct role roles[] = {
 	{ "fork_stop", play_fork_stop },
 	{ "fork_storm", play_fork_storm },
 	{ "unmap", play_unmap },
+	{ "read", play_read },
 	{}
 };
 
@@ -381,6 +398,20 @@ TEST_F(life, later_tasks_have_mapped_what_earlier_ones_touched)
 	EXPECT_LT((later.faults - first.faults) / 5, first.faults);
 }
 
+/* Of what they touch when they are ready, a few pages are learned: what is called first, not what events read. */
+TEST_F(life, little_is_learned_of_tasks_that_are_ready)
+{
+	struct group_info first, later;
+	int i;
+
+	EXPECT_EQ(0, stage_play(NAME, "exit", "0"));
+	ASSERT_EQ(0, backend_kernel.group_get(NAME, &first, &self->err));
+	for (i = 0; i < 5; i++)
+		EXPECT_EQ(0, stage_play(NAME, "read", NULL));
+	ASSERT_EQ(0, backend_kernel.group_get(NAME, &later, &self->err));
+	EXPECT_LE(later.touched - first.touched, 16);
+}
+
 /* The list of mappings has a name for each, however long the image's is. */
 TEST_F(life, a_task_of_an_image_with_a_long_name_can_be_looked_at)
 {
@@ -408,16 +439,17 @@ TEST_F(life, a_task_of_an_image_with_a_long_name_can_be_looked_at)
 }
 
 /* So that an image is larger than any process that enters it, in addresses only. */
-static void prepare_wide(void)
+static void prepare(void)
 {
 	if (mmap(NULL, WIDE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 		 -1, 0) == MAP_FAILED)
 		exit(98);
+	memset(content, 1, sizeof(content));
 }
 
 int main(int argc, char **argv)
 {
-	stage_prepare = prepare_wide;
+	stage_prepare = prepare;
 	stage_main(argc, argv);
 	return test_harness_run(argc, argv);
 }
