@@ -258,6 +258,19 @@ void puppet_unregister_rseq(void)
 	syscall(SYS_rseq, (char *)__builtin_thread_pointer() + __rseq_offset, 32, 1, RSEQ_SIG);
 }
 
+/* Another page than the box, which is to outlive resets as it is. */
+static void have_saved(struct coppice_enter *args)
+{
+	struct coppice_range page = { (uintptr_t)stage_map_low(PAGE, MAP_PRIVATE), PAGE };
+	bool behind = page.start > args->keep[0].start;
+
+	args->keep[!behind] = args->home[!behind] = args->keep[0];
+	args->keep[behind] = args->home[behind] = page;
+	args->nr_keep = args->nr_home = 2;
+	args->saved = page.start;
+	args->saved_len = 100;
+}
+
 static void enter(struct puppet *puppet)
 {
 	struct coppice_range box = { (uintptr_t)puppet, PAGE };
@@ -269,11 +282,8 @@ static void enter(struct puppet *puppet)
 	};
 	int fault = puppet->nth ? fault_open(getpid()) : -1;
 
-	/* Otherwise the box is to outlive resets as it is. */
-	if (puppet->nth && args.nr_home) {
-		args.saved = box.start;
-		args.saved_len = sizeof(*puppet);
-	}
+	if (puppet->nth && args.nr_home)
+		have_saved(&args);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	puppet_unregister_rseq();
 	if (puppet->company) {
