@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+from pathlib import Path
 
 from lib import measure
 
@@ -41,16 +42,28 @@ def plain(command, stdin, cgroup):
                           preexec_fn=join(cgroup)).stdout
 
 
+def busy_ns():
+    """
+    What all processes have run, in instructions: waiting for the machine's disk, where programs and libraries are, is real
+    time and none. A process that runs is counted when it stops, so this one does.
+    """
+    time.sleep(0.001)
+    for line in Path("/proc/schedstat").read_text().splitlines():
+        if line.startswith("cpu0 "):
+            return int(line.split()[7])
+    raise SystemExit("/proc/schedstat does not say how long the processor was busy")
+
+
 def repeat(count, call, expected):
-    """The least: waiting for the machine's disk, on a busy machine, is real time and no instruction."""
+    """The least: the kernel's own work comes when it likes."""
     times = []
     for _ in range(count):
-        began = time.monotonic_ns()
         with open(ROOT / "input", "rb") as stdin:
+            began = busy_ns()
             text = call(stdin)
+            times.append(busy_ns() - began)
         if expected not in str(text):
             raise SystemExit(f"'{text}' is not the answer {expected}")
-        times.append(time.monotonic_ns() - began)
     return min(times) / 1000
 
 
