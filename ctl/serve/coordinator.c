@@ -18,6 +18,7 @@
 #include "lib/cleanup.h"
 #include "lib/file.h"
 #include "log.h"
+#include "memory.h"
 #include "standing.h"
 #include "systemd.h"
 #include "task.h"
@@ -167,6 +168,7 @@ static void on_tick(struct timer *timer)
 	queue_look(&coordinator->queue);
 	if (coordinator->settings.mqtt.broker)
 		mqtt_tick(&coordinator->mqtt);
+	memory_give_back();
 	coordinator->changed = true;
 	loop_at(&coordinator->loop, timer, loop_now() + TICK_NS);
 }

@@ -2,6 +2,7 @@
 /* The hub's memory and processors. */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,22 @@ uint64_t memory_available(void)
 void memory_forget(void)
 {
 	read_at = 0;
+}
+
+/* So much is kept for the next request. */
+#define SPARE_HEAP	(2UL << 20)
+
+void memory_give_back(void)
+{
+	static size_t left;	/* free, but given back as far as it is pages */
+	size_t unused = mallinfo2().fordblks;
+
+	if (unused < left)
+		left = unused;
+	if (unused - left < SPARE_HEAP)
+		return;
+	malloc_trim(0);
+	left = mallinfo2().fordblks;
 }
 
 unsigned int processor_load(void)

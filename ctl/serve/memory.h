@@ -10,6 +10,9 @@ uint64_t memory_available(void);
 /* Some came back: what was read a moment ago is not to count. */
 void memory_forget(void);
 
+/* What many requests at a time have taken of this process's own memory, and left. To be called now and then. */
+void memory_give_back(void);
+
 /* Percent of the processors that was wanted in the last minute; 0 if that can't be known. */
 unsigned int processor_load(void);
 
