@@ -7,8 +7,10 @@
  * there were something, and take as long for it as for some hundred pages.
  */
 #include <linux/mm.h>
+#include <linux/ptrace.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task_stack.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
 
@@ -32,13 +34,8 @@ static bool nothing_locked(const struct mm_struct *mm)
 	return !(mm->def_flags & VM_LOCKED) && !READ_ONCE(mm->locked_vm);
 }
 
-/**
- * coppice_clean() - make clean what is at hand, and say what is
- *
- * Context: process context of a task with one thread, all its signals blocked.
- * Return: COPPICE_CLEAN_*, for the image's entry.
- */
-unsigned long coppice_clean(void)
+/* Make clean what is at hand, and say what is: COPPICE_CLEAN_*. */
+static unsigned long clean_up(void)
 {
 	unsigned long clean = COPPICE_CLEAN_ACTIONS;
 
@@ -48,4 +45,20 @@ unsigned long coppice_clean(void)
 	if (!coppice_has_timers())
 		clean |= COPPICE_CLEAN_TIMERS;
 	return clean;
+}
+
+/**
+ * coppice_start_image() - go on at an image's entry
+ * @image: that the caller has mapped
+ *
+ * The entry finds in the second register of a result what is clean.
+ *
+ * Context: process context of a task with one thread, all its signals blocked.
+ */
+void coppice_start_image(const struct coppice_image *image)
+{
+	struct pt_regs *regs = current_pt_regs();
+
+	coppice_start_thread(regs, image->entry, image->stack);
+	coppice_set_second_result(regs, clean_up());
 }

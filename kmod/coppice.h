@@ -490,7 +490,7 @@ int coppice_reset_remote(struct coppice_group *group, struct mm_struct *mm,
 			 const char **why);
 
 /* clean.c */
-unsigned long coppice_clean(void);
+void coppice_start_image(const struct coppice_image *image);
 
 /* adopt.c */
 

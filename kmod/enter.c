@@ -8,13 +8,10 @@
 #include <linux/compat.h>
 #include <linux/cred.h>
 #include <linux/mman.h>
-#include <linux/ptrace.h>
 #include <linux/sched/signal.h>
-#include <linux/sched/task_stack.h>
 
 #include "coppice.h"
 #include "compat/mm.h"
-#include "compat/thread.h"
 
 static const char library_refusal[] =
 	"The group's image is made of libraries and has no entry: adopt running tasks instead of entering";
@@ -173,7 +170,6 @@ static void remember_home(struct coppice_task *task, const struct coppice_enter 
 static long enter_image(struct coppice_task *task, struct file *file,
 			const struct coppice_enter *enter)
 {
-	const struct coppice_image *image = task->group->image;
 	int err = replace_memory(task, file, enter);
 
 	if (err) {
@@ -182,8 +178,7 @@ static long enter_image(struct coppice_task *task, struct file *file,
 	}
 	remember_home(task, enter);
 	count_enter(task);
-	coppice_start_thread(current_pt_regs(), image->entry, image->stack);
-	coppice_set_second_result(current_pt_regs(), coppice_clean());
+	coppice_start_image(task->group->image);
 	return enter->cookie;
 }
 

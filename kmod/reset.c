@@ -24,7 +24,6 @@
 
 #include "coppice.h"
 #include "compat/mm.h"
-#include "compat/thread.h"
 #include "trace.h"
 
 #define RESET_BATCH	64
@@ -419,8 +418,6 @@ static int restore_memory(struct reset *reset, const char **why)
 /* As a new program: nothing in registers, no signal before the image's code wants any. */
 static void restart_thread(const struct coppice_task *task)
 {
-	const struct coppice_image *image = task->group->image;
-	struct pt_regs *regs = current_pt_regs();
 	sigset_t all;
 
 	sigfillset(&all);
@@ -428,9 +425,8 @@ static void restart_thread(const struct coppice_task *task)
 	sigdelsetmask(&all, sigmask(SIGKILL) | sigmask(SIGSTOP));
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	coppice_rseq_forget();
-	ELF_PLAT_INIT(regs, 0);
-	coppice_start_thread(regs, image->entry, image->stack);
-	coppice_set_second_result(regs, coppice_clean());
+	ELF_PLAT_INIT(current_pt_regs(), 0);
+	coppice_start_image(task->group->image);
 }
 
 static long reset_task(struct coppice_task *task, const char **why)

@@ -79,11 +79,13 @@ static int walk_table(pte_t *ptep, unsigned long addr, void *data)
 	unsigned long pgoff = coppice_image_pgoff(linear_page_index(walk->vma, addr));
 	unsigned long end = pmd_addr_end(addr, walk->vma->vm_end);
 	unsigned long i, nr = (end - addr) >> PAGE_SHIFT;
-	bool known = pgoff < walk->image->nr_pages && nr <= walk->image->nr_pages - pgoff;
-	struct page *const *frames = known ? walk->image->frames + pgoff : NULL;
+	unsigned long pages = walk->image->nr_pages;
+	struct page *const *frames = NULL;
 	/* As pages are mapped around one that is read: by aligned addresses. */
 	unsigned long skew = addr >> PAGE_SHIFT;
 
+	if (pgoff < pages && nr <= pages - pgoff)
+		frames = walk->image->frames + pgoff;
 	for (i = 0; i < nr; i++) {
 		pte_t pte;
 
@@ -95,7 +97,7 @@ static int walk_table(pte_t *ptep, unsigned long addr, void *data)
 		if (pte_none(pte))
 			continue;
 		/* Most are the image's, which is known without looking at the page. */
-		if ((known && !coppice_pte_differs(ptep + i, frames[i])) || !is_private(pte))
+		if ((frames && !coppice_pte_differs(ptep + i, frames[i])) || !is_private(pte))
 			continue;
 		walk->err = walk->fn(pte, addr + (i << PAGE_SHIFT), pgoff + i, walk->data);
 		if (walk->err)
