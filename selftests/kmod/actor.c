@@ -28,6 +28,7 @@ static unsigned char *base;
 static volatile bool mistaken, ending;
 static volatile bool frozen;	/* threads stay away from the data */
 static volatile int resting;
+static pthread_t *threads;
 static int nr_threads;
 static bool dirty, protected;
 
@@ -161,11 +162,11 @@ static int do_move(void)
 
 static int do_unmap(void)
 {
-	freeze();
+	int i;
+
 	ending = true;
-	/* Threads end in code that stays: wait until they have. */
-	thaw();
-	usleep(100000);
+	for (i = 0; i < nr_threads; i++)
+		pthread_join(threads[i], NULL);
 	return !munmap(base, (ACTOR_DATA + 5) * PAGE) &&
 	       !munmap(data_page(6), (ADOPT_DATA_PAGES - 6) * PAGE) && data_right(5);
 }
@@ -200,12 +201,21 @@ static int obey(enum actor_command command)
 	return -1;
 }
 
-static void act(const char *path, int threads, int from, int to)
+static void start_hammering(int count)
+{
+	threads = calloc(count, sizeof(*threads));
+	for (; threads && nr_threads < count; nr_threads++)
+		if (pthread_create(&threads[nr_threads], NULL, hammer, (void *)(nr_threads + 1L)))
+			break;
+	if (nr_threads < count)
+		_exit(91);
+}
+
+static void act(const char *path, int count, int from, int to)
 {
 	void *library = dlopen(path, RTLD_NOW);
 	unsigned char *text = library ? dlsym(library, "adopt_text") : NULL;
 	enum actor_command command;
-	pthread_t thread;
 	int answer;
 
 	if (!text) {
@@ -213,9 +223,7 @@ static void act(const char *path, int threads, int from, int to)
 		_exit(90);
 	}
 	base = text - PAGE;
-	for (nr_threads = 0; nr_threads < threads; nr_threads++)
-		if (pthread_create(&thread, NULL, hammer, (void *)(nr_threads + 1L)))
-			_exit(91);
+	start_hammering(count);
 	if (write(to, &base, sizeof(base)) != sizeof(base))
 		_exit(92);
 	while (read(from, &command, sizeof(command)) == sizeof(command)) {

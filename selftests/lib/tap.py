@@ -7,7 +7,7 @@ PLAN = re.compile(r'1\.\.(\d+)\s*(?:#\s*SKIP\S*\s*(.*))?$', re.IGNORECASE)
 SKIP = re.compile(r'#\s*SKIP\S*\s*(.*)', re.IGNORECASE)
 SKIPPED = 4             # the exit status of a kselftest that skips everything
 TIME_IS_UP = (124, 137)
-REMARKS = 3             # of a test, the last before a failed point, that go with it
+REMARKS = 6             # of a test, the last before a failed point, that go with it
 
 
 class Result:
