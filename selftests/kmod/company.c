@@ -78,6 +78,7 @@ int company_play(void *data)
 {
 	struct company *company = data;
 
+	company->here = true;
 	raw_call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
 	for (;;) {
 		int trick = company->trick;
@@ -114,11 +115,15 @@ void company_join(struct company *company)
 	size_t entry = (const char *)company_play - __start_company;
 
 	company->trick = COMPANY_REST;
+	company->here = false;
 	company->done = 0;
 	strcpy(company->program, "/bin/true");
 	company->argv[0] = company->program;
 	company->pid = clone((int (*)(void *))(memory + PAGE + entry), memory + PAGES * PAGE,
 			     CLONE_VM | CLONE_PARENT | SIGCHLD, company);
+	/* It begins in the C library, which an enter unmaps. */
+	while (company->pid > 0 && !company->here)
+		usleep(100);
 }
 
 struct coppice_range company_range(const struct company *company)

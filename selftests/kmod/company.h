@@ -26,6 +26,7 @@ enum company_trick {
 /* Shared with the test; its code and its stack are in the pages behind. */
 struct company {
 	pid_t pid;
+	volatile bool here;		/* runs in its own memory */
 	volatile int trick;
 	volatile unsigned int done;	/* how often */
 	char program[16];		/* that it becomes */
