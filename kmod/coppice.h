@@ -145,6 +145,7 @@ static inline unsigned long coppice_image_pgoff(unsigned long pgoff)
  * @pages: page offset to struct coppice_page; immutable once sealed
  * @nr_pages: pages in @pages
  * @frames: page offset to its memory, for who needs many; of a sealed image
+ * @ptes: page offset to coppice_pte_of() its memory, 0 behind the last; of a sealed image
  * @huge: huge pages that it is made of
  * @bytes: sum of the segments' lengths
  * @added: pages that were new in the store
@@ -170,6 +171,7 @@ struct coppice_image {
 	struct xarray pages;
 	unsigned long nr_pages;
 	struct page **frames;
+	pteval_t *ptes;
 	unsigned long huge;
 	u64 bytes;
 	u64 added;

@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "compat/mm.h"
 #include "coppice.h"
 #include "trace.h"
 
@@ -518,10 +519,15 @@ static int seal_frames(struct coppice_image *image, const char **why)
 	*why = "No memory for the image's table of pages: free memory and try again";
 	image->frames = kvmalloc_array(image->nr_pages, sizeof(*image->frames),
 				       GFP_KERNEL_ACCOUNT);
-	if (!image->frames)
+	/* Who looks at the entries of a page table from one of the image's on finds all of them. */
+	image->ptes = kvcalloc(image->nr_pages + PTRS_PER_PTE, sizeof(*image->ptes),
+			       GFP_KERNEL_ACCOUNT);
+	if (!image->frames || !image->ptes)
 		return -ENOMEM;
-	xa_for_each(&image->pages, pgoff, page)
+	xa_for_each(&image->pages, pgoff, page) {
 		image->frames[pgoff] = page->page;
+		image->ptes[pgoff] = coppice_pte_of(page->page);
+	}
 	return 0;
 }
 
@@ -533,6 +539,8 @@ static void seal_undo(struct coppice_image *image)
 	image->notes_len = 0;
 	kvfree(image->frames);
 	image->frames = NULL;
+	kvfree(image->ptes);
+	image->ptes = NULL;
 }
 
 static int image_seal(struct coppice_image *image,
@@ -615,6 +623,7 @@ static void image_release(struct kref *ref)
 	kvfree(image->segs);
 	kvfree(image->notes);
 	kvfree(image->frames);
+	kvfree(image->ptes);
 	kfree(image);
 }
 

@@ -44,28 +44,55 @@ static bool none_of(const pte_t *ptep)
 }
 
 /* Is each the image's? Of others it is asked one by one. */
-static bool all_of(const pte_t *ptep, struct page *const *frames)
+static bool all_of(const pte_t *ptep, const pteval_t *wanted)
 {
 	pteval_t differ = 0;
 	int i;
 
 #pragma GCC unroll 8
 	for (i = 0; i < TOGETHER; i++)
-		differ |= coppice_pte_differs(ptep + i, frames[i]);
-	return !differ;
+		differ |= coppice_pte_differs(ptep + i, wanted[i]);
+	return !(differ & COPPICE_PTE_COMPARED);
 }
 
-/*
- * The entry from @i on, of @nr, that may be of a private page, or @nr. @frames: the image's
- * pages, if known.
- */
-static unsigned long next_entry(const pte_t *ptep, struct page *const *frames, unsigned long i,
-				unsigned long nr)
+static bool may_be_private(const pte_t *ptep, pteval_t wanted)
 {
-	for (; i + TOGETHER <= nr; i += TOGETHER)
-		if (!none_of(ptep + i) && !(frames && all_of(ptep + i, frames + i)))
+	return coppice_pte_differs(ptep, wanted) & COPPICE_PTE_COMPARED &&
+	       coppice_pte_bits(ptep);
+}
+
+/* Entries of a page table. */
+struct entries {
+	const pte_t *ptep;
+	const pteval_t *wanted;	/* of the image's pages */
+	unsigned long nr;
+	unsigned long skew;	/* of the first in those that are looked at together */
+};
+
+/* The first eight from @i on among which one may be of a private page, or the few at the end. */
+static unsigned long next_eight(const struct entries *entries, unsigned long i)
+{
+	for (; i + TOGETHER <= entries->nr; i += TOGETHER)
+		if (!none_of(entries->ptep + i) &&
+		    !all_of(entries->ptep + i, entries->wanted + i))
 			break;
 	return i;
+}
+
+/* The entry from @i on that may be of a private page, or the number of entries. */
+static unsigned long next_entry(const struct entries *entries, unsigned long i)
+{
+	unsigned long end;
+
+	for (; i < entries->nr; i = end) {
+		if ((i + entries->skew) % TOGETHER == 0)
+			i = next_eight(entries, i);
+		end = min(round_up(i + entries->skew + 1, TOGETHER) - entries->skew, entries->nr);
+		for (; i < end; i++)
+			if (may_be_private(entries->ptep + i, entries->wanted[i]))
+				return i;
+	}
+	return entries->nr;
 }
 
 /*
@@ -78,26 +105,19 @@ static int walk_table(pte_t *ptep, unsigned long addr, void *data)
 	struct walk *walk = data;
 	unsigned long pgoff = coppice_image_pgoff(linear_page_index(walk->vma, addr));
 	unsigned long end = pmd_addr_end(addr, walk->vma->vm_end);
-	unsigned long i, nr = (end - addr) >> PAGE_SHIFT;
-	unsigned long pages = walk->image->nr_pages;
-	struct page *const *frames = NULL;
-	/* As pages are mapped around one that is read: by aligned addresses. */
-	unsigned long skew = addr >> PAGE_SHIFT;
+	unsigned long i;
+	struct entries entries = {
+		.ptep = ptep,
+		.wanted = walk->image->ptes + min(pgoff, walk->image->nr_pages),
+		.nr = (end - addr) >> PAGE_SHIFT,
+		/* As pages are mapped around one that is read: by aligned addresses. */
+		.skew = addr >> PAGE_SHIFT,
+	};
 
-	if (pgoff < pages && nr <= pages - pgoff)
-		frames = walk->image->frames + pgoff;
-	for (i = 0; i < nr; i++) {
-		pte_t pte;
+	for (i = 0; (i = next_entry(&entries, i)) < entries.nr; i++) {
+		pte_t pte = ptep_get(ptep + i);
 
-		if ((i + skew) % TOGETHER == 0)
-			i = next_entry(ptep, frames, i, nr);
-		if (i == nr)
-			break;
-		pte = ptep_get(ptep + i);
-		if (pte_none(pte))
-			continue;
-		/* Most are the image's, which is known without looking at the page. */
-		if ((frames && !coppice_pte_differs(ptep + i, frames[i])) || !is_private(pte))
+		if (pte_none(pte) || !is_private(pte))
 			continue;
 		walk->err = walk->fn(pte, addr + (i << PAGE_SHIFT), pgoff + i, walk->data);
 		if (walk->err)

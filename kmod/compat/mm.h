@@ -56,27 +56,40 @@ static inline void coppice_zap(struct vm_area_struct *vma, unsigned long addr,
 /*
  * What is asked of each entry of a page table, without what pte_val() and pte_page() do for
  * guests of Xen and against speculation: both compare only.
+ *
+ * coppice_pte_of() is what an entry has that maps a page, and not for writing, of the bits in
+ * COPPICE_PTE_COMPARED. coppice_pte_differs() has none of these where an entry is such a one; else
+ * it may be all the same.
  */
 #ifdef CONFIG_X86
+#define COPPICE_PTE_COMPARED	(PTE_PFN_MASK | _PAGE_PRESENT | _PAGE_RW)
 #define coppice_pte_bits(ptep)	READ_ONCE((ptep)->pte)
-#else
-#define coppice_pte_bits(ptep)	pte_val(ptep_get((pte_t *)(ptep)))
-#endif
 
-/* 0 if an entry maps a page, and not for writing; else it may all the same. */
-static inline pteval_t coppice_pte_differs(const pte_t *ptep, const struct page *page)
+static inline pteval_t coppice_pte_of(const struct page *page)
 {
-#ifdef CONFIG_X86
-	const pteval_t mask = PTE_PFN_MASK | _PAGE_PRESENT | _PAGE_RW;
-	const pteval_t mapped = (pteval_t)page_to_pfn(page) << PAGE_SHIFT | _PAGE_PRESENT;
+	return (pteval_t)page_to_pfn(page) << PAGE_SHIFT | _PAGE_PRESENT;
+}
 
-	return (READ_ONCE(ptep->pte) ^ mapped) & mask;
+static inline pteval_t coppice_pte_differs(const pte_t *ptep, pteval_t wanted)
+{
+	return coppice_pte_bits(ptep) ^ wanted;
+}
 #else
+#define COPPICE_PTE_COMPARED	1
+#define coppice_pte_bits(ptep)	pte_val(ptep_get((pte_t *)(ptep)))
+
+static inline pteval_t coppice_pte_of(const struct page *page)
+{
+	return page_to_pfn(page);
+}
+
+static inline pteval_t coppice_pte_differs(const pte_t *ptep, pteval_t wanted)
+{
 	pte_t pte = ptep_get((pte_t *)ptep);
 
-	return !pte_present(pte) || pte_page(pte) != page;
-#endif
+	return !pte_present(pte) || pte_pfn(pte) != wanted;
 }
+#endif
 
 /* Has an anonymous mapping a name, which prctl() gives it? */
 static inline bool coppice_vma_named(const struct vm_area_struct *vma)
