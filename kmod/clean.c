@@ -34,9 +34,21 @@ static bool nothing_locked(const struct mm_struct *mm)
 	return !(mm->def_flags & VM_LOCKED) && !READ_ONCE(mm->locked_vm);
 }
 
+static bool nothing_pending(void)
+{
+	bool none;
+
+	spin_lock_irq(&current->sighand->siglock);
+	none = sigisemptyset(&current->pending.signal) &&
+	       sigisemptyset(&current->signal->shared_pending.signal);
+	spin_unlock_irq(&current->sighand->siglock);
+	return none;
+}
+
 /* Make clean what is at hand, and say what is: COPPICE_CLEAN_*. */
 static unsigned long clean_up(void)
 {
+	const unsigned long senders = COPPICE_CLEAN_TIMERS | COPPICE_CLEAN_ALARMS;
 	unsigned long clean = COPPICE_CLEAN_ACTIONS;
 
 	default_actions();
@@ -44,6 +56,11 @@ static unsigned long clean_up(void)
 		clean |= COPPICE_CLEAN_LOCKS;
 	if (!coppice_has_timers())
 		clean |= COPPICE_CLEAN_TIMERS;
+	if (!coppice_has_alarms())
+		clean |= COPPICE_CLEAN_ALARMS;
+	/* Asked last: what there is no timer for can't be sent by one any more. */
+	if ((clean & senders) == senders && nothing_pending())
+		clean |= COPPICE_CLEAN_SIGNALS;
 	return clean;
 }
 

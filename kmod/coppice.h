@@ -444,6 +444,7 @@ typedef int (*coppice_private_fn)(pte_t pte, unsigned long addr, unsigned long p
 				  void *data);
 int coppice_walk_private(struct vm_area_struct *vma, unsigned long from,
 			 coppice_private_fn fn, void *data);
+bool coppice_page_unused(struct page *page, int ours);
 
 struct coppice_usage {
 	u64 shared;	/* pages of the store */

@@ -36,7 +36,7 @@ struct reset {
 	bool counted;		/* nothing is in the gaps, if all segments are intact */
 	bool afresh;		/* which pages events write is to be learned anew */
 	bool alone;		/* nobody else runs in the memory; under the mmap lock */
-	bool code;		/* the segment can be executed */
+	bool in_place;		/* and the segment can't be executed */
 	unsigned long overwritten, dropped;	/* pages of the image, for the trace */
 	unsigned long next;	/* where a batch ended */
 	unsigned int left;	/* pages until it is full */
@@ -178,6 +178,13 @@ static bool written_again(const struct reset *reset, unsigned long pgoff)
 	return false;
 }
 
+static bool only_mapped(struct page *page)
+{
+	if (page_ref_count(page) == 1)
+		return true;
+	return !folio_test_swapcache(page_folio(page)) && coppice_page_unused(page, 0);
+}
+
 /*
  * Give a private page the image's content in place: if it were taken away, the next event
  * would have it copied again. Under the page table's lock. Who else could notice?
@@ -188,9 +195,10 @@ static bool written_again(const struct reset *reset, unsigned long pgoff)
  *    to; a clean copy of the old content in the swap, or soft-dirty bits that miss this, can't be.
  * 2. Whoever holds a reference: a device's or io_uring's pin, a page in a pipe, an access
  *    of another process under way. They may read the page later, and must find what they took
- *    it for, or write to it what belongs to the last event. So the page table's reference
- *    has to be the only one. A page in the swap cache, isolated, or in a batch on its way
- *    to the LRU lists has one more, and goes.
+ *    it for, or write to it what belongs to the last event. So nobody but the page table may have
+ *    one, and who puts the page on the LRU lists or has taken it from there: the pages that were
+ *    copied last are always on their way, and who takes one unmaps it before he looks at what is
+ *    in it. A page in the swap cache goes.
  * 3. Whoever takes a reference now: through the page tables of this mm only its own threads
  *    can without the mmap lock, and the caller is the only one (coppice_runs_alone()). Who comes
  *    from the LRU lists wants to unmap the page, waits for this lock, and finds the new content.
@@ -205,11 +213,10 @@ static bool overwrite(const struct reset *reset, pte_t pte, unsigned long pgoff)
 {
 	struct page *page;
 
-	if (!reset->alone || reset->code || !pte_present(pte) || !pte_write(pte) ||
-	    !pte_dirty(pte))
+	if (!reset->in_place || !pte_present(pte) || !pte_write(pte) || !pte_dirty(pte))
 		return false;
 	page = pte_page(pte);
-	if (PageCompound(page) || page_ref_count(page) != 1)
+	if (PageCompound(page) || !only_mapped(page))
 		return false;
 	copy_highpage(page, coppice_image_page(reset->task->group->image, pgoff));
 	flush_dcache_page(page);
@@ -252,7 +259,7 @@ static int restore_private(struct reset *reset, struct vm_area_struct *vma)
 	int err;
 
 	reset->next = vma->vm_start;
-	reset->code = vma->vm_flags & VM_EXEC;
+	reset->in_place = reset->alone && !(vma->vm_flags & VM_EXEC);
 	do {
 		reset->nr = 0;
 		reset->left = RESET_BATCH;
@@ -405,7 +412,6 @@ static int restore_memory(struct reset *reset, const char **why)
 		*why = "The task has mapped something in place of what a reset keeps: it is killed, start another";
 		return -EPERM;
 	}
-	/* First: a zap puts pages that were just copied on the lists, see overwrite(). */
 	restore_home(reset);
 	if (!reset->counted)
 		err = clear_gaps(reset->task);

@@ -91,25 +91,6 @@ static bool same(struct vm_area_struct *vma, unsigned long addr, struct page *pa
 	return equal;
 }
 
-/*
- * Has the page no references but those of page tables, of the swap cache, of a
- * batch on its way to the LRU lists (which is why it isn't on one), and ours? The
- * flag is read before and after the count: who puts the page on a list or takes it
- * off in between has a reference of which it can't be said if it was counted.
- */
-static bool unused(struct page *page)
-{
-	struct folio *folio = page_folio(page);
-	bool listed = folio_test_lru(folio);
-	int refs, known;
-
-	smp_rmb();	/* the flag before the count, see above */
-	refs = folio_ref_count(folio);
-	known = coppice_page_mapcount(page) + folio_test_swapcache(folio) + 1;
-	smp_rmb();	/* the count before the flag */
-	return listed == folio_test_lru(folio) && refs == known + !listed;
-}
-
 static void compare(struct reshare *rs, struct vm_area_struct *vma)
 {
 	unsigned int i;
@@ -118,7 +99,7 @@ static void compare(struct reshare *rs, struct vm_area_struct *vma)
 		struct candidate *c = &rs->candidates[i];
 
 		c->equal = same(vma, c->addr, c->page) &&
-			   (!rs->alone || unused(c->page));
+			   (!rs->alone || coppice_page_unused(c->page, 1));
 		put_page(c->page);
 	}
 	rs->compared += rs->nr;

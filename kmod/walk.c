@@ -237,3 +237,28 @@ int coppice_walk_private(struct vm_area_struct *vma, unsigned long from,
 	while (ret == TABLE_DONE && !walk.err && walk.next < vma->vm_end);
 	return walk.err ?: min(ret, 0);
 }
+
+/**
+ * coppice_page_unused() - has a private page no references but known ones?
+ * @page: of a task, whose page table's lock is held or for which the caller has a reference
+ * @ours: how many references the caller has
+ *
+ * Known are those of page tables, of the swap cache, and of who puts it on the LRU lists or has
+ * taken it from there, which is why it isn't on one. The flag is read before and after the
+ * count: who does that in between has a reference of which it can't be said if it was counted.
+ *
+ * Context: any.
+ * Return: true if nobody else looks at what is in it.
+ */
+bool coppice_page_unused(struct page *page, int ours)
+{
+	struct folio *folio = page_folio(page);
+	bool listed = folio_test_lru(folio);
+	int refs, known;
+
+	smp_rmb();	/* the flag before the count, see above */
+	refs = folio_ref_count(folio);
+	known = coppice_page_mapcount(page) + folio_test_swapcache(folio) + ours;
+	smp_rmb();	/* the count before the flag */
+	return listed == folio_test_lru(folio) && refs == known + !listed;
+}

@@ -73,10 +73,12 @@ static void drop_signals(void)
 void coppice_begin_again(const struct coppice_task_args *args, unsigned long clean)
 {
 	close_opened(args);
-	disarm();
+	if (!(clean & COPPICE_CLEAN_ALARMS))
+		disarm();
 	if (!(clean & COPPICE_CLEAN_TIMERS))
 		delete_timers();
-	drop_signals();
+	if (!(clean & COPPICE_CLEAN_SIGNALS))
+		drop_signals();
 	if (!(clean & COPPICE_CLEAN_LOCKS))
 		raw_call(SYS_munlockall);
 }

@@ -3,6 +3,7 @@
 #ifndef _COPPICE_COMPAT_THREAD_H
 #define _COPPICE_COMPAT_THREAD_H
 
+#include <linux/hrtimer.h>
 #include <linux/ptrace.h>
 #include <linux/sched/signal.h>
 #include <linux/string.h>
@@ -48,6 +49,22 @@ static inline bool coppice_has_timers(void)
 	return !hlist_empty(&current->signal->posix_timers);
 #else
 	return !list_empty(&current->signal->posix_timers);
+#endif
+}
+
+/* Has it one of setitimer(2) that runs, or that its signal will set going when it is taken? */
+static inline bool coppice_has_alarms(void)
+{
+#ifdef CONFIG_POSIX_TIMERS
+	const struct signal_struct *signal = current->signal;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(signal->it); i++)
+		if (signal->it[i].expires || signal->it[i].incr)
+			return true;
+	return signal->it_real_incr || hrtimer_active(&signal->real_timer);
+#else
+	return false;
 #endif
 }
 
