@@ -103,12 +103,16 @@ static void signals_restore(uint64_t mask)
 	raw_call(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof(mask));
 }
 
-static void task_begin(void)
+static int task_begin(void)
 {
+	int ret;
+
 	coppice_record_fd = -1;
 	coppice_environ_replace((char **)coppice_task->envp);
 	coppice_hooks_task();
+	ret = coppice_strings_restore();
 	coppice_ready_default();
+	return ret;
 }
 
 static int template_refused(void)
@@ -135,7 +139,8 @@ int coppice_checkpoint(void)
 	} else {
 		coppice_trigger_forget(&coppice_state);
 		ret = coppice_switch(wait_to_be_read);
-		task_begin();
+		if (task_begin())
+			ret = -1;
 	}
 	signals_restore(mask);
 	return ret;

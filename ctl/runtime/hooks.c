@@ -10,7 +10,6 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #include "coppice.h"
 #include "state.h"
@@ -85,6 +84,7 @@ void coppice_hooks_prepare(void)
 {
 	struct hook *hook;
 
+	coppice_generators_note();
 	for (hook = hooks.prev; hook != &hooks; hook = hook->prev)
 		call(hook->prepare);
 }
@@ -97,23 +97,11 @@ void coppice_hooks_parent(void)
 		call(hook->parent);
 }
 
-/* libc's own generators: their state is in the image, so it must not be used. */
-static void reseed(void)
-{
-	unsigned short seed48_state[3];
-	unsigned int seed;
-
-	if (getrandom(&seed, sizeof(seed), 0) == sizeof(seed))
-		srandom(seed);
-	if (getrandom(seed48_state, sizeof(seed48_state), 0) == sizeof(seed48_state))
-		seed48(seed48_state);
-}
-
 void coppice_hooks_task(void)
 {
 	struct hook *hook;
 
-	reseed();
+	coppice_generators_reseed();
 	for (hook = hooks.next; hook != &hooks; hook = hook->next) {
 		call(hook->child);
 		if (hook->callback)

@@ -74,6 +74,10 @@ int coppice_devices_open(const struct coppice_state *state);
 /* The arguments that the task resumed with, or NULL in any other process. */
 extern const struct coppice_task_args *coppice_task;
 
+/* generators.c: in a template; in a task. */
+void coppice_generators_note(void);
+void coppice_generators_reseed(void);
+
 /* hooks.c: what runs before a checkpoint and after a resume. */
 void coppice_hooks_prepare(void);
 void coppice_hooks_parent(void);
@@ -88,6 +92,9 @@ int coppice_memfd_reshare(int image, uint64_t *compared, uint64_t *given_back);
 /* environ.c: before the template changes its environment; in a task. */
 void coppice_environ_note(void);
 void coppice_environ_replace(char **env);
+
+/* strings.c: in a task, with what locks the interpreter held; -1: it has an exception. */
+int coppice_strings_restore(void);
 
 /* random.c: in a template with a layout. */
 void coppice_random_seed(const char *text);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "coppice.h"
+#include "state.h"
 
 #define EXPORTED	__attribute__((visibility("default")))
 #define FOUND		__attribute__((weak))
@@ -18,54 +19,81 @@ typedef struct PyObject PyObject;
 
 extern PyObject *PyBytes_FromStringAndSize(const char *text, ssize_t len) FOUND;
 extern PyObject *PyUnicode_DecodeFSDefault(const char *text) FOUND;
-extern PyObject *PyList_New(ssize_t len) FOUND;
-extern int PyList_SetItem(PyObject *list, ssize_t i, PyObject *item) FOUND;
+extern ssize_t PyList_Size(PyObject *list) FOUND;
+extern int PyList_Append(PyObject *list, PyObject *item) FOUND;
+extern int PyList_SetSlice(PyObject *list, ssize_t from, ssize_t to, PyObject *items) FOUND;
 extern void PyDict_Clear(PyObject *dict) FOUND;
 extern PyObject *PyDict_SetDefault(PyObject *dict, PyObject *key, PyObject *value) FOUND;
 extern void Py_DecRef(PyObject *object) FOUND;
 
+/* The interpreter's, that live as long as the template does. */
+static PyObject *arguments, *environment;
+
 /* Of two with one name the first counts, for the interpreter as for getenv(). */
-static int add_variable(PyObject *dict, const char *text, const char *equals)
+static int add_variable(const char *text, const char *equals)
 {
 	PyObject *name = PyBytes_FromStringAndSize(text, equals - text);
 	PyObject *value = PyBytes_FromStringAndSize(equals + 1, strlen(equals + 1));
-	int ret = name && value && PyDict_SetDefault(dict, name, value) ? 0 : -1;
+	int ret = name && value && PyDict_SetDefault(environment, name, value) ? 0 : -1;
 
 	Py_DecRef(name);
 	Py_DecRef(value);
 	return ret;
 }
 
-/* @dict: what os.environ looks its variables up in. */
-EXPORTED int coppice_python_environment(PyObject *dict)
+static int set_environment(void)
 {
 	const char *equals;
 	char **text;
 	int ret = 0;
 
-	PyDict_Clear(dict);
+	PyDict_Clear(environment);
 	for (text = environ; !ret && text && *text; text++) {
 		equals = strchr(*text, '=');
 		if (equals)
-			ret = add_variable(dict, *text, equals);
+			ret = add_variable(*text, equals);
 	}
 	return ret;
 }
 
-/* A new list for sys.argv; empty outside a task. */
-EXPORTED PyObject *coppice_python_arguments(void)
+static int add_argument(const char *text)
+{
+	PyObject *argument = PyUnicode_DecodeFSDefault(text);
+	int ret = argument ? PyList_Append(arguments, argument) : -1;
+
+	Py_DecRef(argument);
+	return ret;
+}
+
+/* Left as they are outside a task. */
+static int set_arguments(void)
 {
 	char **argv = NULL;
-	int argc = coppice_args(&argv), i, ret = 0;
-	PyObject *list = PyList_New(argc);
+	int argc = coppice_args(&argv), i, ret;
 
-	for (i = 0; list && !ret && i < argc; i++) {
-		PyObject *text = PyUnicode_DecodeFSDefault(argv[i]);
+	if (!argv)
+		return 0;
+	ret = PyList_SetSlice(arguments, 0, PyList_Size(arguments), NULL);
+	for (i = 0; !ret && i < argc; i++)
+		ret = add_argument(argv[i]);
+	return ret;
+}
 
-		ret = text ? PyList_SetItem(list, i, text) : -1;
-	}
-	if (!ret)
-		return list;
-	Py_DecRef(list);
-	return NULL;
+/*
+ * Also done in each task, before coppice_checkpoint() returns there: another call from the interpreter costs as
+ * much as eight variables. @list: sys.argv; @dict: what os.environ looks its variables up in. -1:
+ * an exception has been set.
+ */
+EXPORTED int coppice_python_strings(PyObject *list, PyObject *dict)
+{
+	arguments = list;
+	environment = dict;
+	return coppice_strings_restore();
+}
+
+int coppice_strings_restore(void)
+{
+	if (!environment)
+		return 0;
+	return set_arguments() || set_environment() ? -1 : 0;
 }

@@ -32,7 +32,7 @@ _pid = 0
 
 # A function is looked up when it is asked for first: in the template, not in each task.
 FUNCTIONS = ("checkpoint", "is_template", "ready", "defer_ready", "reshare", "reset", "idle", "seal_heap",
-             "python_arguments", "python_environment")
+             "python_strings", "python_generator")
 
 
 def _load():
@@ -42,8 +42,8 @@ def _load():
         for name in FUNCTIONS:
             getattr(lib, f"coppice_{name}").argtypes = []
         lib.coppice_reshare.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
-        lib.coppice_python_environment.argtypes = [ctypes.py_object]
-        lib.coppice_python_arguments.restype = ctypes.py_object
+        lib.coppice_python_strings.argtypes = [ctypes.py_object, ctypes.py_object]
+        lib.coppice_python_generator.argtypes = [ctypes.c_void_p]
         return lib
     except AttributeError:
         return None
@@ -58,17 +58,31 @@ SEED_BYTES = 32
 OF_THREADS = "threading", "logging"
 
 
+def _state_of(generator):
+    """Where one of random's generators has what getstate() tells, if its object is as CPython's are; or None."""
+    *words, used = generator.getstate()[1]
+    memory = ctypes.string_at(id(generator), type(generator).__basicsize__)
+    state = b"".join(word.to_bytes(4, sys.byteorder) for word in (used, *words))
+    at = memory.find(state)
+    return None if at < 0 else id(generator) + at + 4
+
+
 def _seeded_shortly(hook):
     """
     random's generators seeded with 32 bytes: 2,496, which they would take, are a good part of what a task
-    does to begin with.
+    does to begin with. libcoppice does it in tasks, which takes an eighth of what seed() does.
     """
     generator = getattr(hook, "__self__", None)
     if type(generator).__module__ != "random" or hook.__name__ != "seed":
         return hook
     seed = super(type(generator), generator).seed
+    state = _state_of(generator)
+    done_in_tasks = state is not None and not _lib.coppice_python_generator(state)
 
     def reseed():
+        # A template's last steps were this, too.
+        if done_in_tasks and _task and _becoming:
+            return
         seed(int.from_bytes(os.urandom(SEED_BYTES), "little"))
         # What the class adds to its base.
         generator.gauss_next = None
@@ -231,6 +245,8 @@ def prepare():
     """What os.fork() does first, before become_child()."""
     global _becoming, _pid
     _becoming, _pid = True, os.getpid()
+    # In a task they are its own when the checkpoint returns.
+    _lib.coppice_python_strings(sys.argv, os.environ._data)
     ctypes.pythonapi.PyOS_BeforeFork()
 
 
@@ -241,7 +257,6 @@ def become_child():
     ctypes.pythonapi.PyOS_AfterFork_Child()
     _becoming = False
     _refresh_thread()
-    _refresh_strings()
     _reseed()
 
 
@@ -255,14 +270,6 @@ def _refresh_thread():
     threading = sys.modules.get("threading")
     if threading and hasattr(threading.main_thread(), "_set_native_id"):
         threading.main_thread()._set_native_id()
-
-
-def _refresh_strings():
-    """See strings.c."""
-    arguments = _lib.coppice_python_arguments()
-    if _task:
-        sys.argv[:] = arguments
-    _lib.coppice_python_environment(os.environ._data)
 
 
 def setting(name):

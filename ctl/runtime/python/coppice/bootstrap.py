@@ -36,6 +36,7 @@ if base["__file__"]:
 
 import argparse
 import ctypes
+import functools
 import importlib.util
 import json
 import sys
@@ -43,14 +44,14 @@ import time
 import traceback
 
 import coppice
-from coppice import channel, decoding, ending
+from coppice import channel, decoding, encoding, ending
 
 # What the cloud allows at most.
 TIMEOUT_NS = 900 * 1_000_000_000
 
 
 def new_id():
-    """A random UUID. Each start has one made, and the module's class takes five times as long."""
+    """A random UUID. The module's class takes five times as long."""
     digits = os.urandom(16).hex()
     variant = "89ab"[int(digits[16], 16) & 3]
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
@@ -59,17 +60,30 @@ def new_id():
 class Context:
     """What a handler finds as its second argument, in the cloud's terms; @event: what a coordinator said of it."""
 
+    function_version = "$LATEST"
+    identity = client_context = None
+
     def __init__(self, name, event={}):
         self.function_name = event.get("function", name)
-        self.function_version = "$LATEST"
-        self.invoked_function_arn = event.get("arn") or f"arn:aws:lambda:local:000000000000:function:{name}"
-        self.memory_limit_in_mb = str(event.get("memory", 0))
-        self.aws_request_id = event.get("id") or new_id()
+        self._event = event
         self.log_group_name = self.log_stream_name = self.function_name
-        self.identity = self.client_context = None
         # Time runs from the request, not from when the function got to run.
         request = int(coppice.setting(b"COPPICE_REQUEST_NS") or time.monotonic_ns())
         self._deadline = event.get("deadline_ns", request + TIMEOUT_NS)
+
+    # Made when they are asked for: few handlers do, and each start would have them made.
+
+    @functools.cached_property
+    def aws_request_id(self):
+        return self._event.get("id") or new_id()
+
+    @functools.cached_property
+    def invoked_function_arn(self):
+        return self._event.get("arn") or f"arn:aws:lambda:local:000000000000:function:{self.function_name}"
+
+    @functools.cached_property
+    def memory_limit_in_mb(self):
+        return str(self._event.get("memory", 0))
 
     def get_remaining_time_in_millis(self):
         return max(0, (self._deadline - time.monotonic_ns()) // 1_000_000)
@@ -189,7 +203,7 @@ def invoke(handler, event, context):
         traceback.print_exc()
         return 1
     # In one piece, also where streams are not buffered: tasks of one caller share its output.
-    sys.stdout.write(json.dumps(result) + "\n")
+    sys.stdout.write(encoding.dumps(result) + "\n")
     sys.stdout.flush()
     return 0
 

@@ -5,13 +5,12 @@ A message is a line of JSON, and behind it as many bytes as its "length" says. T
 when it waits for an event; what it gets has the event's "id", and the event behind it. The answer has the
 same "id" and is of type "result", "error" (what the handler raised, in the cloud's form) or "invalid" (the event is no JSON).
 """
-import json
 import os
 import sys
 import traceback
 
 import coppice
-from coppice import decoding
+from coppice import decoding, encoding
 
 
 def receive(descriptor):
@@ -36,7 +35,7 @@ def receive(descriptor):
 
 def send(descriptor, head, body=b""):
     head["length"] = len(body)
-    data = memoryview(json.dumps(head).encode() + b"\n" + body)
+    data = memoryview(encoding.dumps(head).encode() + b"\n" + body)
     while data:
         data = data[os.write(descriptor, data):]
 
@@ -66,11 +65,11 @@ def encode(kind, value, event):
     if kind == "invalid":
         return kind, value.encode()
     try:
-        return kind, json.dumps(value).encode()
+        return kind, encoding.dumps(value).encode()
     except (TypeError, ValueError) as error:
         value = failure(error, "Runtime.MarshalError", event)
         value["errorMessage"] = f"Unable to marshal response: {error}"
-        return "error", json.dumps(value).encode()
+        return "error", encoding.dumps(value).encode()
 
 
 def become(event):
