@@ -28,6 +28,10 @@ _deferred = False
 _becoming = False
 # Of the template.
 _pid = 0
+# Looked up in the template: the interpreter's own part of being a child, and that of `threading`, which
+# knows the kernel's number of the thread.
+_after_fork = None
+_refresh_thread = None
 
 
 # A function is looked up when it is asked for first: in the template, not in each task.
@@ -243,20 +247,35 @@ def checkpoint():
 
 def prepare():
     """What os.fork() does first, before become_child()."""
-    global _becoming, _pid
+    global _becoming, _pid, _after_fork, _refresh_thread
     _becoming, _pid = True, os.getpid()
+    _forget()
+    threading = sys.modules.get("threading")
+    _after_fork = ctypes.pythonapi.PyOS_AfterFork_Child
+    _refresh_thread = threading and getattr(threading.main_thread(), "_set_native_id", None)
     # In a task they are its own when the checkpoint returns.
     _lib.coppice_python_strings(sys.argv, os.environ._data)
     ctypes.pythonapi.PyOS_BeforeFork()
+
+
+def _forget():
+    """What modules drew from their generators, which are others in a task."""
+    modules = sys.modules
+    if "tempfile" in modules:
+        modules["tempfile"]._name_sequence = None
+    if "uuid" in modules:
+        # uuid1's clock sequence and last timestamp.
+        modules["uuid"]._last_timestamp = None
 
 
 def become_child():
     """What os.fork() does in a child of what has prepared for it, and what it leaves to do."""
     global _becoming
     # Locks, thread states, at-fork hooks (random's seed among them).
-    ctypes.pythonapi.PyOS_AfterFork_Child()
+    _after_fork()
     _becoming = False
-    _refresh_thread()
+    if _refresh_thread:
+        _refresh_thread()
     _reseed()
 
 
@@ -264,12 +283,6 @@ def _resume():
     become_child()
     for callback in _callbacks:
         callback()
-
-
-def _refresh_thread():
-    threading = sys.modules.get("threading")
-    if threading and hasattr(threading.main_thread(), "_set_native_id"):
-        threading.main_thread()._set_native_id()
 
 
 def setting(name):
@@ -290,12 +303,6 @@ def take_setting(name):
 
 def _reseed():
     """Generators that no at-fork hook knows (random has one), if they are loaded at all."""
-    modules = sys.modules
     _reseed_openssl()
-    if "tempfile" in modules:
-        modules["tempfile"]._name_sequence = None
-    if "uuid" in modules:
-        # uuid1's clock sequence and last timestamp.
-        modules["uuid"]._last_timestamp = None
-    if "numpy.random" in modules:
-        modules["numpy.random"].seed()
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()
