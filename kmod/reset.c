@@ -26,7 +26,7 @@
 #include "compat/mm.h"
 #include "trace.h"
 
-#define RESET_BATCH	64
+#define RESET_BATCH	128
 /* For a task to come by: longer than any system call that a signal can't end. */
 #define RESET_SECONDS	10
 

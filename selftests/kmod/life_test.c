@@ -382,7 +382,7 @@ TEST_F(life, an_enter_that_fails_half_way_kills_the_caller)
 
 TEST_F(life, later_tasks_have_mapped_what_earlier_ones_touched)
 {
-	struct group_info first, later;
+	struct group_info first, later, last;
 	int i;
 
 	EXPECT_EQ(0, stage_play(NAME, "exit", "0"));
@@ -396,6 +396,11 @@ TEST_F(life, later_tasks_have_mapped_what_earlier_ones_touched)
 	/* Once it is known what every task writes, that is copied ahead. */
 	EXPECT_GT(later.copied_ahead, 0);
 	EXPECT_LT((later.faults - first.faults) / 5, first.faults);
+	/* Each page that is known is there, one way or the other, and was not tried both ways. */
+	EXPECT_EQ(0, stage_play(NAME, "exit", "0"));
+	ASSERT_EQ(0, backend_kernel.group_get(NAME, &last, &self->err));
+	EXPECT_EQ(later.written, last.copied_ahead - later.copied_ahead);
+	EXPECT_EQ(later.touched - later.written, last.mapped_ahead - later.mapped_ahead);
 }
 
 /* Of what they touch when they are ready, a few pages are learned: what is called first, not what events read. */

@@ -270,14 +270,47 @@ static bool kernel_state_clean(void)
 		return false;
 	if (sigprocmask(SIG_SETMASK, NULL, &mask) || sigismember(&mask, SIGUSR2))
 		return false;
-	if (getitimer(ITIMER_REAL, &interval) || interval.it_value.tv_sec)
-		return false;
+	for (left = ITIMER_REAL; left <= ITIMER_PROF; left++)
+		if (getitimer(left, &interval) || interval.it_value.tv_sec)
+			return false;
 	fd = open("/proc/self/timers", O_RDONLY | O_CLOEXEC);
 	left = read(fd, timers, sizeof(timers));
 	close(fd);
 	if (left > 0 || sigaltstack(NULL, &stack) || !(stack.ss_flags & SS_DISABLE))
 		return false;
 	return fcntl(40, F_GETFD) < 0 && fcntl(0, F_GETFD) >= 0;
+}
+
+/* Each alone: what the module says is clean is not looked after. */
+static int play_alone(int argc, char **argv)
+{
+	const struct itimerval interval = { .it_value.tv_sec = 1000 };
+	int count = round_of(argv[2]);
+	timer_t timer;
+	sigset_t all;
+
+	if (count > 1 && !kernel_state_clean())
+		return 10 + count;
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	switch (count) {
+	case 1:
+		raise(SIGUSR1);
+		break;
+	case 2:
+		kill(getpid(), SIGUSR1);
+		break;
+	case 3 ... 5:
+		setitimer(ITIMER_REAL + count - 3, &interval, NULL);
+		break;
+	case 6:
+		timer_create(CLOCK_MONOTONIC, NULL, &timer);
+		break;
+	default:
+		return 0;
+	}
+	coppice_reset();
+	return 3;
 }
 
 static int lowest_free(void)
@@ -508,8 +541,8 @@ static int play_parent(int argc, char **argv)
 }
 
 /*
- * What was changed once goes, what was changed before stays, all but what was copied by
- * another processor a moment ago; and every sixteenth time all of it goes.
+ * What was changed once goes, what was changed before stays, also what was copied a moment ago and
+ * is in a processor's batch; and every sixteenth time all of it goes.
  */
 static int play_changed(int argc, char **argv)
 {
@@ -520,7 +553,7 @@ static int play_changed(int argc, char **argv)
 	if (count == 2 || count == AFRESH + 1) {
 		if (left)
 			return 3;
-	} else if (count > 1 && left < (int)STAGE_PAGES / 2) {
+	} else if (count > 1 && left < (int)STAGE_PAGES) {
 		return 4;
 	}
 	if (count > AFRESH)
@@ -792,6 +825,7 @@ static int play_forking(int argc, char **argv)
 
 const struct role roles[] = {
 	{ "secret", play_secret },
+	{ "alone", play_alone },
 	{ "sparse", play_sparse },
 	{ "exchanged", play_exchanged },
 	{ "grown", play_grown },
@@ -843,6 +877,7 @@ FIXTURE_TEARDOWN(reset)
 	TEST_F_TIMEOUT(reset, name, 300) { EXPECT_EQ(0, stage_play("stage", role, self->counter)); }
 
 PLAY(nothing_is_left, "secret")
+PLAY(what_is_left_alone_is_not_left, "alone")
 PLAY(single_pages_go, "sparse")
 PLAY(what_is_mapped_for_a_segment_goes, "exchanged")
 PLAY(what_has_grown_shrinks, "grown")
