@@ -15,12 +15,12 @@ PAGE = 4096
 EVENTS, LEARN = 12, 6
 
 
-def between(how, *flags, lines=EVENTS):
-    """From one event's end to the next one's first line; the event's file has @lines of them."""
+def run_events(how, *flags, lines=EVENTS, **event):
+    """What the events of a run answer, and when each had its first line; the event's file has @lines of them."""
     name = f"reuse-{how}"
     crowd = Crowd(name, ["event"])
     crowd.open_all()
-    path = write_event(crowd.event)
+    path = write_event({**crowd.event, **event})
     path.write_text((path.read_text() + "\n") * lines)
     coppice("kernel", "group", "add", name, "--image", "task", "--reshare", "never")
     # To a file: a reader of a pipe would run in between, and count.
@@ -28,18 +28,35 @@ def between(how, *flags, lines=EVENTS):
         sh(COPPICE, "run", name, "--event", str(path), *flags, env=ENVIRONMENT,
            stdin=subprocess.DEVNULL, stdout=answers)
         answers.seek(0)
-        ends = [json.loads(line)["ended"] for line in answers]
+        answers = [json.loads(line) for line in answers]
     coppice("kernel", "group", "delete", name)
-    firsts = [row[3] for row in crowd.rows() if row[1] == "start"]
-    # In the beginning nothing is learned.
-    return round(statistics.median(first - end for end, first in list(zip(ends, firsts[1:]))[LEARN:]) / 1000, 1)
+    return answers, [row[3] for row in crowd.rows() if row[1] == "start"]
+
+
+def median_us(numbers):
+    """In the beginning nothing is learned."""
+    return round(statistics.median(list(numbers)[LEARN:]) / 1000, 1)
+
+
+def between(how, *flags, **more):
+    """From one event's end to the next one's first line."""
+    answers, firsts = run_events(how, *flags, **more)
+    return median_us(first - answer["ended"] for answer, first in zip(answers, firsts[1:]))
+
+
+def answer():
+    """From an event's end until its answer is written."""
+    answers, _ = run_events("answer", "--reuse", "keep", answers=True)
+    return median_us(later["answered"] - answer["ended"] for answer, later in zip(answers, answers[1:]))
 
 
 def resets():
     """In one task, or in a new one for each event, which the last one's has to end for."""
-    return {"reset.coppice.us": between("reset", "--reuse", "reset"),
-            "keep.coppice.us": between("keep", "--reuse", "keep"),
-            "anew.coppice.us": between("anew", "--count", str(EVENTS), "--parallel", "1", lines=1)}
+    written = answer()
+    return {"answer.coppice.us": written,
+            "reset.coppice.us": round(between("reset", "--reuse", "reset") - written, 1),
+            "keep.coppice.us": round(between("keep", "--reuse", "keep") - written, 1),
+            "anew.coppice.us": round(between("anew", "--count", str(EVENTS), "--parallel", "1", lines=1) - written, 1)}
 
 
 class Core:

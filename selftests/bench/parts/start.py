@@ -11,7 +11,7 @@ from .crowd import Crowd
 from .place import coppice, say
 from .ways import MAKERS
 
-LEARNERS, RUNS = 8, 5
+LEARNERS, RUNS = 8, 12
 SLOW = {"plain": (1, 2), "criu": (1, 3)}
 
 
