@@ -22,8 +22,13 @@
 /* As initstate(3) has it: a word says what it is and where it stands, behind it any will do. */
 static uint32_t libc_state[32];
 
-/* Words of states in the interpreter's objects, behind one that says how many were used. */
-static uint32_t *twisters[MOST];
+/* As in the interpreter's objects. */
+struct twister {
+	uint32_t used;
+	uint32_t words[TWISTER];
+};
+
+static struct twister *twisters[MOST];
 static unsigned int nr_twisters;
 
 struct source {
@@ -89,17 +94,17 @@ void coppice_generators_reseed(void)
 	memcpy(state48, &number, sizeof(state48));
 	seed48(state48);
 	for (i = 0; i < nr_twisters; i++) {
-		twisters[i][-1] = TWISTER;
-		fill(&source, twisters[i], TWISTER);
+		twisters[i]->used = TWISTER;
+		fill(&source, twisters[i]->words, TWISTER);
 	}
 }
 
-/* @state: of a _random.Random that is never freed. -1: there is no room for it. */
+/* Of a _random.Random that is never freed. -1: there is no room for it. */
 __attribute__((visibility("default")))
-int coppice_python_generator(uint32_t *state)
+int coppice_python_generator(struct twister *twister)
 {
 	if (nr_twisters == MOST)
 		return -1;
-	twisters[nr_twisters++] = state;
+	twisters[nr_twisters++] = twister;
 	return 0;
 }

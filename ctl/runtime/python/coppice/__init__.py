@@ -68,7 +68,7 @@ def _state_of(generator):
     memory = ctypes.string_at(id(generator), type(generator).__basicsize__)
     state = b"".join(word.to_bytes(4, sys.byteorder) for word in (used, *words))
     at = memory.find(state)
-    return None if at < 0 else id(generator) + at + 4
+    return None if at < 0 else id(generator) + at
 
 
 def _seeded_shortly(hook):
