@@ -280,6 +280,7 @@ struct coppice_group {
  * @given_back: private pages found equal to the image's; changed under the mmap
  *	lock of @mm
  * @resets: how often it was reset; changed by the task itself
+ * @files: numbers of the descriptors that it entered with; 0: not to be told
  * @nr_home: ranges in @home
  * @home: what a reset keeps, sorted
  * @home_sum: of what was mapped there when it entered
@@ -306,6 +307,7 @@ struct coppice_task {
 	u64 copied;
 	u64 given_back;
 	u64 resets;
+	u64 files;
 	u32 nr_home;
 	struct coppice_range home[COPPICE_KEEP_MAX];
 	u64 home_sum;
@@ -493,7 +495,8 @@ int coppice_reset_remote(struct coppice_group *group, struct mm_struct *mm,
 			 const char **why);
 
 /* clean.c */
-void coppice_start_image(const struct coppice_image *image);
+void coppice_note_files(struct coppice_task *task);
+void coppice_start_image(const struct coppice_task *task);
 
 /* adopt.c */
 

@@ -177,8 +177,9 @@ static long enter_image(struct coppice_task *task, struct file *file,
 		return err;
 	}
 	remember_home(task, enter);
+	coppice_note_files(task);
 	count_enter(task);
-	coppice_start_image(task->group->image);
+	coppice_start_image(task);
 	return enter->cookie;
 }
 

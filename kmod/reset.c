@@ -432,7 +432,7 @@ static void restart_thread(const struct coppice_task *task)
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	coppice_rseq_forget();
 	ELF_PLAT_INIT(current_pt_regs(), 0);
-	coppice_start_image(task->group->image);
+	coppice_start_image(task);
 }
 
 static long reset_task(struct coppice_task *task, const char **why)

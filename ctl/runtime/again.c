@@ -72,7 +72,8 @@ static void drop_signals(void)
 
 void coppice_begin_again(const struct coppice_task_args *args, unsigned long clean)
 {
-	close_opened(args);
+	if (!(clean & COPPICE_CLEAN_FILES))
+		close_opened(args);
 	if (!(clean & COPPICE_CLEAN_ALARMS))
 		disarm();
 	if (!(clean & COPPICE_CLEAN_TIMERS))

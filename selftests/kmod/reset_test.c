@@ -278,7 +278,7 @@ static bool kernel_state_clean(void)
 	close(fd);
 	if (left > 0 || sigaltstack(NULL, &stack) || !(stack.ss_flags & SS_DISABLE))
 		return false;
-	return fcntl(40, F_GETFD) < 0 && fcntl(0, F_GETFD) >= 0;
+	return fcntl(40, F_GETFD) < 0 && fcntl(200, F_GETFD) < 0 && fcntl(0, F_GETFD) >= 0;
 }
 
 /* Each alone: what the module says is clean is not looked after. */
@@ -305,6 +305,13 @@ static int play_alone(int argc, char **argv)
 		break;
 	case 6:
 		timer_create(CLOCK_MONOTONIC, NULL, &timer);
+		break;
+	case 7:
+		dup2(0, 40);
+		break;
+	case 8:
+		/* Behind those that the module tells apart. */
+		dup2(0, 200);
 		break;
 	default:
 		return 0;

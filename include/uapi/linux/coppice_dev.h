@@ -247,7 +247,8 @@ struct coppice_enter {
 #define COPPICE_CLEAN_LOCKS	(1U << 1)	/* no memory is locked, nor what will be mapped */
 #define COPPICE_CLEAN_TIMERS	(1U << 2)	/* there are no timers of timer_create(2) */
 #define COPPICE_CLEAN_ALARMS	(1U << 3)	/* no timer of setitimer(2) or alarm(2) runs */
-#define COPPICE_CLEAN_SIGNALS	(1U << 4)	/* no signal is pending, nor will a timer send one */
+#define COPPICE_CLEAN_SIGNALS	(1U << 4)	/* none is pending, and no timer will send one */
+#define COPPICE_CLEAN_FILES	(1U << 5)	/* no descriptor was opened since the enter */
 
 /**
  * struct coppice_reset - make the calling task what it was when it entered
