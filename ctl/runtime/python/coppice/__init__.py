@@ -32,6 +32,8 @@ _pid = 0
 # knows the kernel's number of the thread.
 _after_fork = None
 _refresh_thread = None
+# What libcoppice has pointers to: see strings.c.
+_strings = None
 
 
 # A function is looked up when it is asked for first: in the template, not in each task.
@@ -247,15 +249,16 @@ def checkpoint():
 
 def prepare():
     """What os.fork() does first, before become_child()."""
-    global _becoming, _pid, _after_fork, _refresh_thread
+    global _becoming, _pid, _strings, _after_fork, _refresh_thread
     _becoming, _pid = True, os.getpid()
     _forget()
     threading = sys.modules.get("threading")
     _after_fork = ctypes.pythonapi.PyOS_AfterFork_Child
     _refresh_thread = threading and getattr(threading.main_thread(), "_set_native_id", None)
-    # In a task they are its own when the checkpoint returns.
-    _lib.coppice_python_strings(sys.argv, os.environ._data)
     ctypes.pythonapi.PyOS_BeforeFork()
+    # In a task they are its own when the checkpoint returns. Nothing of Python runs before that.
+    _strings = sys.argv, os.environ._data
+    _lib.coppice_python_strings(*_strings)
 
 
 def _forget():
