@@ -370,11 +370,11 @@ static unsigned long next_hint(const unsigned long *bits, unsigned long end, uns
 	return data_race(find_next_bit(bits, end, from));
 }
 
-/* Of a word of hints those for pages [from, end). As in next_hint(). */
+/* Of a word of hints those for pages [from, end), as they stand: see next_hint(). */
 static unsigned long hint_word(const unsigned long *bits, unsigned long word, unsigned long from,
 			       unsigned long end)
 {
-	unsigned long hints = data_race(READ_ONCE(bits[word])), base = word * BITS_PER_LONG;
+	unsigned long hints = READ_ONCE(bits[word]), base = word * BITS_PER_LONG;
 
 	if (base < from)
 		hints &= BITMAP_FIRST_WORD_MASK(from);
