@@ -189,24 +189,29 @@ static void close_batch(struct batch *batch)
 	free(batch->pids);
 }
 
+/* Each task reads at an offset of its own; the last one has that which nobody has read at. */
+static int open_event(const struct batch *batch, int *event, int *reopened, struct error *err)
+{
+	*event = batch->event;
+	if (batch->event < 0 || batch->nr + 1 == batch->arguments->count)
+		return 0;
+	*event = *reopened = event_reopen(batch->event, err);
+	return *event < 0 ? -1 : 0;
+}
+
 static int start_one(struct batch *batch, const struct report *report, struct error *err)
 {
 	struct task_start start = {
 		.launch = &batch->entry.launch,
 		.cgroup = batch->cgroup,
-		.event = -1,
 		.output = -1,
 	};
 	autoclose int admitted = -1;
-	autoclose int event = -1;
+	autoclose int reopened = -1;
 
 	note_request(batch);
-	if (batch->event >= 0) {
-		event = event_reopen(batch->event, err);
-		if (event < 0)
-			return -1;
-		start.event = event;
-	}
+	if (open_event(batch, &start.event, &reopened, err))
+		return -1;
 	if (batch->ctx->backend->admit) {
 		admitted = batch->ctx->backend->admit(batch->entry.group.name, err);
 		if (admitted < 0)

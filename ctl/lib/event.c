@@ -48,7 +48,8 @@ static int copy(int from, int to, const char *path, struct error *err)
 int event_read(const char *path, struct error *err)
 {
 	autoclose int file = -1;
-	int from = STDIN_FILENO, event;
+	autoclose int event = -1;
+	int from = STDIN_FILENO;
 
 	if (strcmp(path, "-")) {
 		file = open(path, O_RDONLY | O_CLOEXEC);
@@ -60,13 +61,11 @@ int event_read(const char *path, struct error *err)
 	event = memfd_create("coppice-event", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (event < 0)
 		return error_set(err, errno, "no memory file can be made: %s", strerror(errno));
-	if (!copy(from, event, path, err)) {
-		if (!fcntl(event, F_ADD_SEALS, SEALS))
-			return event;
-		error_set(err, errno, "the event cannot be sealed: %s", strerror(errno));
-	}
-	close(event);
-	return -1;
+	if (copy(from, event, path, err))
+		return -1;
+	if (fcntl(event, F_ADD_SEALS, SEALS))
+		return error_set(err, errno, "the event cannot be sealed: %s", strerror(errno));
+	return event_reopen(event, err);
 }
 
 int event_reopen(int event, struct error *err)

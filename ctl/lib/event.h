@@ -5,9 +5,9 @@
 
 #include "error.h"
 
-/* A sealed memfd with the content of @path ("-": standard input), or -1. */
+/* A read-only descriptor of a sealed memfd with the content of @path ("-": standard input), or -1. */
 int __must_check event_read(const char *path, struct error *err);
-/* A read-only descriptor of it with an offset of its own, or -1. */
+/* Another one, with an offset of its own, or -1. */
 int __must_check event_reopen(int event, struct error *err);
 
 #endif /* COPPICE_EVENT_H */
