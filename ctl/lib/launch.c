@@ -3,13 +3,12 @@
  * Entering an image, in a forked child of the controller.
  *
  * Placement first, in the parent: arguments (and the restorer, without the module) go where
- * neither this process nor the image has anything, and the vDSO moves there if it is in the
- * image's way. Then either ENTER or the restorer replaces the rest. The resumed task moves
- * the vDSO to the image's address.
+ * neither this process nor the image has anything. The vDSO is mapped anew where the image expects it; where
+ * the kernel can't do that, it moves out of the image's way, and the resumed task moves it to the
+ * image's address. Then either ENTER or the restorer replaces the rest.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -24,7 +23,8 @@
 #include "runtime/special.h"
 
 #define RSEQ_UNREGISTER 1
-#define RESTORER_STACK 4096
+#define PAGE 4096
+#define RESTORER_STACK PAGE
 
 /* vvar and vDSO lie next to each other and move together. */
 static struct coppice_span special(const struct coppice_span *vvar, const struct coppice_span *vdso)
@@ -74,6 +74,16 @@ static bool special_in_way(const struct coppice_span *here, const struct launch 
 	return false;
 }
 
+/* Asked of the kernel once for all launches. */
+static bool can_map_special(const struct coppice_span *there)
+{
+	static int can = -1;
+
+	if (can < 0)
+		can = arch_can_map_vdso();
+	return can && place_is_clear(there);
+}
+
 static bool take(struct place *place, struct coppice_span *span, uint64_t len)
 {
 	span->len = len;
@@ -85,10 +95,12 @@ static int take_all(struct place *place, struct launch *launch, struct error *er
 {
 	struct launch_plan *plan = &launch->plan;
 	struct coppice_span here = special(&plan->vvar, &plan->vdso), way = {};
+	struct coppice_span there = special(&launch->vvar, &launch->vdso);
 	size_t table = sizeof(struct restore_table) + launch->nr_segments * sizeof(struct launch_segment);
 	size_t code = __stop_coppice_restorer_text - __start_coppice_restorer_text;
 	bool ok = take(place, &plan->args, launch_args_size(launch));
 
+	plan->special_anew = here.start != there.start && can_map_special(&there);
 	if (special_in_way(&here, launch))
 		ok = ok && take(place, &way, here.len);
 	plan->special_to = way.start;
@@ -119,11 +131,43 @@ static int map(const struct coppice_span *span, struct error *err)
 	return error_set(err, errno, "no memory for the task's arguments (%s): raise the group's memory limit", strerror(errno));
 }
 
-/* After this libc must not be asked for the time: it would call the old place. */
-static int special_clear(struct launch_plan *plan, struct error *err)
+/* Of each page it can be asked without changing anything; of several, only if all are mapped. */
+static bool is_free(const struct coppice_span *span)
+{
+	uint64_t at;
+
+	for (at = span->start; at < span->start + span->len; at += PAGE)
+		if (raw_call(SYS_msync, at, PAGE, MS_ASYNC) != -ENOMEM)
+			return false;
+	return true;
+}
+
+static bool is_mapped(const struct coppice_span *span)
+{
+	return !raw_call(SYS_msync, span->start, span->len, MS_ASYNC);
+}
+
+/* The kernel takes another place where something is in the way, and does not say so. */
+static int special_map(struct launch_plan *plan, const struct launch *launch,
+		       const struct coppice_span *there, struct error *err)
 {
 	struct coppice_span here = special(&plan->vvar, &plan->vdso);
 
+	if (raw_call(SYS_munmap, here.start, here.len) || !arch_map_vdso(there->start) || !is_mapped(there))
+		return error_set(err, ENOMEM, "the vDSO could not be mapped where the image expects it: free memory and start the task again");
+	plan->vvar = launch->vvar;
+	plan->vdso = launch->vdso;
+	return 0;
+}
+
+/* After this libc must not be asked for the time: it would call the old place. */
+static int special_clear(struct launch_plan *plan, const struct launch *launch, struct error *err)
+{
+	struct coppice_span here = special(&plan->vvar, &plan->vdso);
+	struct coppice_span there = special(&launch->vvar, &launch->vdso);
+
+	if (plan->special_anew && is_free(&there))
+		return special_map(plan, launch, &there, err);
 	if (!plan->special_to)
 		return 0;
 	if (special_move(here.start, here.len, plan->special_to))
@@ -217,13 +261,10 @@ int launch_enter(const struct launch *launch, struct error *err)
 {
 	struct launch_plan plan = launch->plan;
 	struct coppice_task_args *args = (struct coppice_task_args *)plan.args.start;
-	sigset_t all;
 
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
 	if (map(&plan.args, err) ||
 	    (!launch->module && (map(&plan.code, err) || map(&plan.table, err))) ||
-	    special_clear(&plan, err))
+	    special_clear(&plan, launch, err))
 		return -1;
 	launch_args_fill(args, launch);
 	args->vvar = plan.vvar;

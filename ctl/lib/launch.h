@@ -6,6 +6,7 @@
 #ifndef COPPICE_LAUNCH_H
 #define COPPICE_LAUNCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stddef.h>
 
@@ -26,7 +27,8 @@ struct launch_segment {
  */
 struct launch_plan {
 	struct coppice_span vvar, vdso;	/* where they are now */
-	uint64_t special_to;		/* where they have to make way to, or 0 */
+	bool special_anew;		/* mapped where the image expects them, which costs half of a move */
+	uint64_t special_to;		/* or else where they have to make way to, or 0 */
 	struct coppice_span args;
 	struct coppice_span code, table;	/* of the restorer: memfd backend only */
 };
@@ -54,8 +56,8 @@ struct launch {
 int __must_check launch_plan(struct launch *launch, struct error *err);
 
 /*
- * In a child: replace its memory by the image. Returns only on failure, with the
- * process as it was (signals blocked). Allocates nothing after the point of no return.
+ * In a child that has its signals blocked (spawn_fork()): replace its memory by the image. Returns only on
+ * failure, with the process as it was. Allocates nothing after the point of no return.
  */
 int launch_enter(const struct launch *launch, struct error *err);
 

@@ -10,6 +10,8 @@
 /* Above what a program without PIE or vm.mmap_min_addr could collide with. */
 #define PLACE_LOWEST	0x10000000UL
 #define PLACE_HIGHEST	0x7fff00000000UL
+/* What the kernel keeps free below a stack, twice. */
+#define PLACE_CLOSE	(2UL << 20)
 
 void place_free(struct place *place)
 {
@@ -37,6 +39,7 @@ int place_add(struct place *place, uint64_t start, uint64_t len, struct error *e
 static struct {
 	uint64_t lowest;	/* of what counts, or 0: not yet */
 	struct coppice_span vvar, vdso;
+	struct place others;
 } self;
 
 int place_look_at_self(struct error *err)
@@ -45,20 +48,35 @@ int place_look_at_self(struct error *err)
 	uint64_t lowest = PLACE_HIGHEST;
 	unsigned long start, end;
 	char line[4352], *rest;
+	int ret = 0;
 
 	self.vvar = self.vdso = (struct coppice_span){};
+	place_free(&self.others);
 	if (!maps)
 		return error_set(err, errno, "/proc/self/maps can't be read: mount /proc");
-	while (fgets(line, sizeof(line), maps)) {
+	while (!ret && fgets(line, sizeof(line), maps)) {
 		start = strtoul(line, &rest, 16);
 		end = strtoul(rest + 1, NULL, 16);
-		if (!special_scan(line, start, end, &self.vvar, &self.vdso) &&
-		    end > PLACE_LOWEST && start < lowest)
+		if (special_scan(line, start, end, &self.vvar, &self.vdso))
+			continue;
+		ret = place_add(&self.others, start, end - start, err);
+		if (end > PLACE_LOWEST && start < lowest)
 			lowest = start;
 	}
 	fclose(maps);
-	self.lowest = lowest;
-	return 0;
+	self.lowest = ret ? 0 : lowest;
+	return ret;
+}
+
+bool place_is_clear(const struct coppice_span *span)
+{
+	struct coppice_span around = { span->start - PLACE_CLOSE, span->len + 2 * PLACE_CLOSE };
+	size_t i;
+
+	for (i = 0; i < self.others.nr; i++)
+		if (span_overlaps(&self.others.spans[i], &around))
+			return false;
+	return self.lowest;
 }
 
 int place_add_self(struct place *place, struct coppice_span *vvar, struct coppice_span *vdso,

@@ -29,6 +29,8 @@ int __must_check place_look_at_self(struct error *err);
  */
 int __must_check place_add_self(struct place *place, struct coppice_span *vvar,
 				struct coppice_span *vdso, struct error *err);
+/* Had this process nothing there, nor close to it, when it was looked at? */
+bool place_is_clear(const struct coppice_span *span);
 void place_sort(struct place *place);
 /* A page-aligned address with @len free bytes, which are added; 0: there is none. */
 uint64_t place_take(struct place *place, uint64_t len);

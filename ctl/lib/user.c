@@ -96,7 +96,8 @@ const char *user_name(uid_t uid)
 
 /*
  * By system calls: the C library's functions have all threads follow, and a child has a list of the ones that its
- * parent had. It would wait for ever for one that was about to begin or end.
+ * parent had. It would wait for ever for one that was about to begin or end. And each part of the C library that a
+ * child runs something of is another fault.
  */
 int user_become(const struct user *user, struct error *err)
 {
@@ -105,7 +106,7 @@ int user_become(const struct user *user, struct error *err)
 	    syscall(SYS_setresuid, user->uid, user->uid, user->uid))
 		return error_set(err, errno, "the rights of user %s could not be taken on: %s: run as root",
 				 user->name, strerror(errno));
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+	if (syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		return error_set(err, errno, "new privileges could not be ruled out: %s",
 				 strerror(errno));
 	return 0;

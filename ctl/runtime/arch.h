@@ -7,6 +7,8 @@
  *   arch_set_thread_pointer()
  *   ARCH_AUDIT			as seccomp filters know it
  *   arch_repeat_call()		in a handler: make the system call that a filter trapped
+ *   arch_can_map_vdso()		can a process that has unmapped [vvar…] and [vdso] have them elsewhere?
+ *   arch_map_vdso()		does it: where they begin, unless something else is there
  *   ARCH_SINGLE_STEP		can a process step through its own instructions?
  *   arch_single_step()		in a handler: begin or end that
  *

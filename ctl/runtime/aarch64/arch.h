@@ -4,6 +4,7 @@
 #define COPPICE_RUNTIME_AARCH64_ARCH_H
 
 #include <linux/audit.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
@@ -46,6 +47,18 @@ static inline void arch_repeat_call(ucontext_t *context, long nr)
 	unsigned long long *regs = context->uc_mcontext.regs;
 
 	regs[0] = raw_syscall(nr, regs[0], regs[1], regs[2], regs[3], regs[4], regs[5]);
+}
+
+/* They can be moved only. */
+static inline bool arch_can_map_vdso(void)
+{
+	return false;
+}
+
+static inline bool arch_map_vdso(uint64_t start)
+{
+	(void)start;
+	return false;
 }
 
 /* Only a debugger can have it. */

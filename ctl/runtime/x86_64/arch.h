@@ -4,7 +4,9 @@
 #define COPPICE_RUNTIME_X86_64_ARCH_H
 
 #include <asm/prctl.h>
+#include <errno.h>
 #include <linux/audit.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
@@ -45,6 +47,17 @@ static inline void arch_repeat_call(ucontext_t *context, long nr)
 
 	regs[REG_RAX] = raw_syscall(nr, regs[REG_RDI], regs[REG_RSI], regs[REG_RDX],
 				    regs[REG_R10], regs[REG_R8], regs[REG_R9]);
+}
+
+/* It refuses as long as they are mapped, or does not know what is asked (CONFIG_CHECKPOINT_RESTORE). */
+static inline bool arch_can_map_vdso(void)
+{
+	return raw_syscall(SYS_arch_prctl, ARCH_MAP_VDSO_64, 0, 0, 0, 0, 0) == -EEXIST;
+}
+
+static inline bool arch_map_vdso(uint64_t start)
+{
+	return raw_syscall(SYS_arch_prctl, ARCH_MAP_VDSO_64, start, 0, 0, 0, 0) > 0;
 }
 
 #define ARCH_SINGLE_STEP	1
