@@ -3,10 +3,11 @@
  * Generators of pseudo-random numbers with a state in memory. That is in the image, so each task
  * gets another.
  *
- * Thirty-two bytes come from the kernel, which takes a hundred instructions for each four. What more
- * there has to be, xoshiro256** makes of them (Blackman and Vigna: Scrambled linear
- * pseudorandom number generators, https://prng.di.unimi.it): a generator of another kind than those
- * whose state it is. None of these was ever fit for secrets.
+ * Sixteen bytes come from the kernel, which takes a hundred instructions for each four. What more
+ * there has to be, a multiplicative congruential generator of 128 bits makes of them, the upper half of
+ * each number (Steele and Vigna: Computationally easy, spectrally good multipliers for
+ * congruential pseudorandom number generators, 2021): one of another kind than those whose state it
+ * is. None of these was ever fit for secrets.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -32,25 +33,15 @@ static struct twister *twisters[MOST];
 static unsigned int nr_twisters;
 
 struct source {
-	uint64_t s[4];
+	unsigned __int128 state;	/* odd */
 };
 
-static uint64_t rotate(uint64_t x, int bits)
-{
-	return x << bits | x >> (64 - bits);
-}
+#define MULTIPLIER	0xda942042e4dd58b5UL
 
 static uint64_t next(struct source *source)
 {
-	uint64_t *s = source->s, result = rotate(s[1] * 5, 7) * 9, t = s[1] << 17;
-
-	s[2] ^= s[0];
-	s[3] ^= s[1];
-	s[1] ^= s[2];
-	s[0] ^= s[3];
-	s[2] ^= t;
-	s[3] = rotate(s[3], 45);
-	return result;
+	source->state *= MULTIPLIER;
+	return source->state >> 64;
 }
 
 static void fill(struct source *source, uint32_t *words, unsigned int nr)
@@ -87,6 +78,7 @@ void coppice_generators_reseed(void)
 
 	if (getrandom(&source, sizeof(source), 0) != sizeof(source))
 		return;
+	source.state |= 1;
 	/* srandom() takes ten times as long to make one of a number. */
 	fill(&source, libc_state + 1, sizeof(libc_state) / sizeof(*libc_state) - 1);
 	setstate((char *)libc_state);
