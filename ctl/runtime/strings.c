@@ -6,9 +6,12 @@
  * functions are those of the program that this library is in, if that is an interpreter; it calls these
  * by ctypes.PyDLL, so it is locked, and raises what they leave.
  */
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "abi.h"
 #include "coppice.h"
 #include "state.h"
 
@@ -23,37 +26,139 @@ extern ssize_t PyList_Size(PyObject *list) FOUND;
 extern int PyList_Append(PyObject *list, PyObject *item) FOUND;
 extern int PyList_SetSlice(PyObject *list, ssize_t from, ssize_t to, PyObject *items) FOUND;
 extern void PyDict_Clear(PyObject *dict) FOUND;
+extern int PyDict_DelItem(PyObject *dict, PyObject *key) FOUND;
 extern PyObject *PyDict_SetDefault(PyObject *dict, PyObject *key, PyObject *value) FOUND;
 extern void Py_DecRef(PyObject *object) FOUND;
 
 /* The interpreter's, that live as long as the template does. */
-static PyObject *arguments, *environment;
+static PyObject *arguments, *environment, *settings;
 
-/* Of two with one name the first counts, for the interpreter as for getenv(). */
-static int add_variable(const char *text, const char *equals)
+/* What the controller tells a bootstrap, and no program that it starts. */
+static const char *const for_bootstrap[] = {
+	COPPICE_ENV_EVENT "=", COPPICE_ENV_REUSE "=", COPPICE_ENV_CHANNEL "=", COPPICE_ENV_SPARE "=",
+};
+
+/*
+ * The variables that the image's dictionary has. Most are a task's as well, and to compare a text
+ * takes a tenth of what it takes to make objects of it.
+ */
+#define KNOWN_MOST	256
+
+static char *known[KNOWN_MOST];
+static size_t nr_known;
+
+static bool is_setting(const char *text)
 {
-	PyObject *name = PyBytes_FromStringAndSize(text, equals - text);
-	PyObject *value = PyBytes_FromStringAndSize(equals + 1, strlen(equals + 1));
-	int ret = name && value && PyDict_SetDefault(environment, name, value) ? 0 : -1;
+	size_t i;
 
+	if (!settings || strncmp(text, "COPPICE_", 8))
+		return false;
+	for (i = 0; i < sizeof(for_bootstrap) / sizeof(*for_bootstrap); i++)
+		if (!strncmp(text, for_bootstrap[i], strlen(for_bootstrap[i])))
+			return true;
+	return false;
+}
+
+/* Where a text is known, or the number of the known ones. @next: most come in their order. */
+static size_t find_known(const char *text, size_t *next)
+{
+	size_t i;
+
+	for (i = 0; i < nr_known; i++) {
+		*next = *next < nr_known ? *next : 0;
+		if (!strcmp(text, known[(*next)++]))
+			return *next - 1;
+	}
+	return nr_known;
+}
+
+/* 1: there is another value of this name, and stays. */
+static int add_variable(const char *text)
+{
+	const char *equals = strchr(text, '=');
+	PyObject *name, *value, *there = NULL;
+
+	if (!equals)
+		return 0;
+	name = PyBytes_FromStringAndSize(text, equals - text);
+	value = PyBytes_FromStringAndSize(equals + 1, strlen(equals + 1));
+	if (name && value)
+		there = PyDict_SetDefault(is_setting(text) ? settings : environment, name, value);
 	Py_DecRef(name);
 	Py_DecRef(value);
+	return there ? there != value : -1;
+}
+
+static int remove_variable(const char *text)
+{
+	const char *equals = strchr(text, '=');
+	PyObject *name = equals ? PyBytes_FromStringAndSize(text, equals - text) : NULL;
+	int ret = name ? PyDict_DelItem(environment, name) : -1;
+
+	Py_DecRef(name);
 	return ret;
 }
 
-static int set_environment(void)
+/* Of two with one name the first counts, for the interpreter as for getenv(). */
+static int make_environment(void)
 {
-	const char *equals;
 	char **text;
 	int ret = 0;
 
 	PyDict_Clear(environment);
-	for (text = environ; !ret && text && *text; text++) {
-		equals = strchr(*text, '=');
-		if (equals)
-			ret = add_variable(*text, equals);
-	}
+	for (text = environ; ret >= 0 && text && *text; text++)
+		ret = add_variable(*text);
+	return ret < 0 ? ret : 0;
+}
+
+static int remove_others(void)
+{
+	bool wanted[KNOWN_MOST + 1] = {};
+	size_t next = 0, i;
+	char **text;
+
+	for (text = environ; *text; text++)
+		wanted[find_known(*text, &next)] = true;
+	for (i = 0; i < nr_known; i++)
+		if (!wanted[i] && remove_variable(known[i]))
+			return -1;
+	return 0;
+}
+
+/* 1: two have one name, so that it has to be made in order. */
+static int change_environment(void)
+{
+	char **text;
+	size_t next = 0;
+	int ret = remove_others();
+
+	for (text = environ; !ret && *text; text++)
+		if (find_known(*text, &next) == nr_known)
+			ret = add_variable(*text);
 	return ret;
+}
+
+static void note_environment(void)
+{
+	char **text;
+
+	while (nr_known)
+		free(known[--nr_known]);
+	for (text = environ; text && *text && nr_known < KNOWN_MOST; text++)
+		if (strchr(*text, '=') && (known[nr_known] = strdup(*text)))
+			nr_known++;
+}
+
+/* As unsetenv() would have it. */
+static void drop_settings(void)
+{
+	char **text, **kept = environ;
+
+	for (text = environ; text && *text; text++)
+		if (!is_setting(*text))
+			*kept++ = *text;
+	if (text)
+		*kept = NULL;
 }
 
 static int add_argument(const char *text)
@@ -88,12 +193,29 @@ EXPORTED int coppice_python_strings(PyObject *list, PyObject *dict)
 {
 	arguments = list;
 	environment = dict;
-	return coppice_strings_restore();
+	if (set_arguments() || make_environment())
+		return -1;
+	note_environment();
+	return 0;
+}
+
+/* @dict: for what a task's bootstrap is told, which then is no part of its environment. */
+EXPORTED void coppice_python_settings(PyObject *dict)
+{
+	settings = dict;
 }
 
 int coppice_strings_restore(void)
 {
+	int ret;
+
 	if (!environment)
 		return 0;
-	return set_arguments() || set_environment() ? -1 : 0;
+	if (set_arguments())
+		return -1;
+	ret = change_environment();
+	if (ret > 0)
+		ret = make_environment();
+	drop_settings();
+	return ret;
 }

@@ -34,11 +34,12 @@ _after_fork = None
 _refresh_thread = None
 # What libcoppice has pointers to: see strings.c.
 _strings = None
+_settings = {}
 
 
 # A function is looked up when it is asked for first: in the template, not in each task.
 FUNCTIONS = ("checkpoint", "is_template", "ready", "defer_ready", "reshare", "reset", "idle", "seal_heap",
-             "python_strings", "python_generator")
+             "python_strings", "python_settings", "python_generator")
 
 
 def _load():
@@ -49,6 +50,7 @@ def _load():
             getattr(lib, f"coppice_{name}").argtypes = []
         lib.coppice_reshare.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
         lib.coppice_python_strings.argtypes = [ctypes.py_object, ctypes.py_object]
+        lib.coppice_python_settings.argtypes = [ctypes.py_object]
         lib.coppice_python_generator.argtypes = [ctypes.c_void_p]
         return lib
     except AttributeError:
@@ -259,6 +261,9 @@ def prepare():
     # In a task they are its own when the checkpoint returns. Nothing of Python runs before that.
     _strings = sys.argv, os.environ._data
     _lib.coppice_python_strings(*_strings)
+    # Filled there, too: it is to be known that a task writes to it.
+    _settings[b""] = b""
+    _settings.clear()
 
 
 def _forget():
@@ -296,8 +301,17 @@ def setting(name):
     return os.environ._data.get(name)
 
 
+def expect_settings():
+    """The program takes what the controller has set for it: tasks have that apart from their environment."""
+    if is_template():
+        _lib.coppice_python_settings(_settings)
+
+
 def take_setting(name):
     """One that the controller has set for this program alone, and for none that it starts."""
+    value = _settings.pop(name, None)
+    if value is not None or _task:
+        return value
     value = os.environ._data.pop(name, None)
     if value is not None:
         os.unsetenv(name)

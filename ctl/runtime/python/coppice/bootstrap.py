@@ -241,6 +241,7 @@ def main():
     arguments = parse()
     handler, name = load(arguments.target)
     coppice.defer_ready()
+    coppice.expect_settings()
     if arguments.warm:
         coppice.before_warming()
     if coppice.is_template():
