@@ -46,6 +46,7 @@ static const char *const for_bootstrap[] = {
 
 static char *known[KNOWN_MOST];
 static size_t nr_known;
+static bool all_known;
 
 static bool is_setting(const char *text)
 {
@@ -99,16 +100,18 @@ static int remove_variable(const char *text)
 	return ret;
 }
 
-/* Of two with one name the first counts, for the interpreter as for getenv(). */
+/* Of two with one name the first counts, for the interpreter as for getenv(). 1: there are such. */
 static int make_environment(void)
 {
 	char **text;
-	int ret = 0;
+	int ret = 0, same = 0;
 
 	PyDict_Clear(environment);
-	for (text = environ; ret >= 0 && text && *text; text++)
+	for (text = environ; ret >= 0 && text && *text; text++) {
 		ret = add_variable(*text);
-	return ret < 0 ? ret : 0;
+		same |= ret > 0;
+	}
+	return ret < 0 ? ret : same;
 }
 
 static int remove_others(void)
@@ -138,15 +141,24 @@ static int change_environment(void)
 	return ret;
 }
 
-static void note_environment(void)
+/* False: there are too many, or no memory for them. */
+static bool note_environment(void)
 {
 	char **text;
 
 	while (nr_known)
 		free(known[--nr_known]);
-	for (text = environ; text && *text && nr_known < KNOWN_MOST; text++)
-		if (strchr(*text, '=') && (known[nr_known] = strdup(*text)))
-			nr_known++;
+	for (text = environ; text && *text; text++) {
+		if (!strchr(*text, '=') || is_setting(*text))
+			continue;
+		if (nr_known == KNOWN_MOST)
+			return false;
+		known[nr_known] = strdup(*text);
+		if (!known[nr_known])
+			return false;
+		nr_known++;
+	}
+	return true;
 }
 
 /* As unsetenv() would have it. */
@@ -191,12 +203,16 @@ static int set_arguments(void)
  */
 EXPORTED int coppice_python_strings(PyObject *list, PyObject *dict)
 {
+	int ret;
+
 	arguments = list;
 	environment = dict;
-	if (set_arguments() || make_environment())
+	if (set_arguments())
 		return -1;
-	note_environment();
-	return 0;
+	ret = make_environment();
+	/* Which of two of one name the dictionary has is not known. */
+	all_known = !ret && note_environment();
+	return ret < 0 ? -1 : 0;
 }
 
 /* @dict: for what a task's bootstrap is told, which then is no part of its environment. */
@@ -213,9 +229,9 @@ int coppice_strings_restore(void)
 		return 0;
 	if (set_arguments())
 		return -1;
-	ret = change_environment();
+	ret = all_known ? change_environment() : 1;
 	if (ret > 0)
 		ret = make_environment();
 	drop_settings();
-	return ret;
+	return ret < 0 ? -1 : 0;
 }
