@@ -284,6 +284,7 @@ struct coppice_group {
  * @nr_home: ranges in @home
  * @home: what a reset keeps, sorted
  * @home_sum: of what was mapped there when it entered
+ * @settled: the last reset that looked everywhere found only pages that there are hints for
  * @reset_cookie: what the image's entry is told after a reset
  * @saved: content that a reset puts back, the task's own; NULL: none
  * @saved_at: where it belongs, in one of @home
@@ -311,6 +312,7 @@ struct coppice_task {
 	u32 nr_home;
 	struct coppice_range home[COPPICE_KEEP_MAX];
 	u64 home_sum;
+	bool settled;
 	unsigned long reset_cookie;
 	void *saved;
 	struct coppice_range saved_at;
@@ -446,6 +448,8 @@ typedef int (*coppice_private_fn)(pte_t pte, unsigned long addr, unsigned long p
 				  void *data);
 int coppice_walk_private(struct vm_area_struct *vma, unsigned long from,
 			 coppice_private_fn fn, void *data);
+int coppice_walk_hinted(struct vm_area_struct *vma, unsigned long from,
+			coppice_private_fn fn, void *data);
 bool coppice_page_unused(struct page *page, int ours);
 
 struct coppice_usage {
@@ -483,6 +487,7 @@ u64 coppice_home_sum(struct mm_struct *mm, const struct coppice_range *ranges, u
 int coppice_home_save(struct coppice_task *task, const struct coppice_enter *enter,
 		      const char **why);
 void coppice_home_clear(const struct coppice_task *task, struct vm_area_struct *vma);
+unsigned long coppice_home_pages(const struct coppice_task *task);
 int coppice_home_restore(const struct coppice_task *task);
 
 /* enter.c */

@@ -144,6 +144,17 @@ void coppice_home_clear(const struct coppice_task *task, struct vm_area_struct *
 }
 
 /**
+ * coppice_home_pages() - how many pages the content that was put back is in
+ * @task: current's
+ *
+ * Return: after coppice_home_restore(), the anonymous pages that are left of what a reset keeps.
+ */
+unsigned long coppice_home_pages(const struct coppice_task *task)
+{
+	return PAGE_ALIGN(task->saved_at.len) >> PAGE_SHIFT;
+}
+
+/**
  * coppice_home_restore() - put back what coppice_home_save() has noted
  * @task: current's
  *

@@ -37,6 +37,8 @@ struct reset {
 	bool afresh;		/* which pages events write is to be learned anew */
 	bool alone;		/* nobody else runs in the memory; under the mmap lock */
 	bool in_place;		/* and the segment can't be executed */
+	bool hinted;		/* private pages are looked for where hints are */
+	bool learned;		/* there was one that had none */
 	unsigned long overwritten, dropped;	/* pages of the image, for the trace */
 	unsigned long next;	/* where a batch ended */
 	unsigned int left;	/* pages until it is full */
@@ -166,7 +168,7 @@ static int clear_gaps(const struct coppice_task *task)
  * reset in some finds out anew about the latter, so that the memory of a task is
  * not for ever what the largest of its events took.
  */
-static bool written_again(const struct reset *reset, unsigned long pgoff)
+static bool written_again(struct reset *reset, unsigned long pgoff)
 {
 	const struct coppice_hints *hints = &reset->task->group->hints;
 
@@ -175,6 +177,7 @@ static bool written_again(const struct reset *reset, unsigned long pgoff)
 	if (test_bit(pgoff, hints->changed))
 		return !reset->afresh;
 	set_bit(pgoff, hints->changed);
+	reset->learned = true;
 	return false;
 }
 
@@ -216,7 +219,7 @@ static bool overwrite(const struct reset *reset, pte_t pte, unsigned long pgoff)
 	if (!reset->in_place || !pte_present(pte) || !pte_write(pte) || !pte_dirty(pte))
 		return false;
 	page = pte_page(pte);
-	if (PageCompound(page) || !only_mapped(page))
+	if (!PageAnon(page) || PageCompound(page) || !only_mapped(page))
 		return false;
 	copy_highpage(page, coppice_image_page(reset->task->group->image, pgoff));
 	flush_dcache_page(page);
@@ -263,7 +266,9 @@ static int restore_private(struct reset *reset, struct vm_area_struct *vma)
 	do {
 		reset->nr = 0;
 		reset->left = RESET_BATCH;
-		err = coppice_walk_private(vma, reset->next, restore_page, reset);
+		err = reset->hinted ?
+			coppice_walk_hinted(vma, reset->next, restore_page, reset) :
+			coppice_walk_private(vma, reset->next, restore_page, reset);
 		drop_collected(reset, vma);
 		cond_resched();
 	} while (err == -ENOSPC);
@@ -281,22 +286,14 @@ static int restore_content(struct reset *reset, const struct coppice_vseg *seg,
 	return 0;
 }
 
-/*
- * The segments from @seg on as far as they are mapped as they were; returns the first that is
- * not. All under one lock, which is for writing: a VMA's own lock would let faults in beside a
- * read lock.
- */
-static const struct coppice_vseg *restore_intact(struct reset *reset,
-						 const struct coppice_vseg *seg, int *err)
+/* The segments from @seg on as far as they are mapped as they were; returns the first that is not. */
+static const struct coppice_vseg *restore_run(struct reset *reset, const struct coppice_vseg *seg,
+					      int *err)
 {
 	VMA_ITERATOR(vmas, reset->task->mm, seg->start);
 	const struct coppice_image *image = reset->task->group->image;
-	struct mm_struct *mm = reset->task->mm;
-	struct vm_area_struct *vma;
+	struct vm_area_struct *vma = vma_next(&vmas);
 
-	mmap_write_lock(mm);
-	reset->alone = coppice_runs_alone(mm);
-	vma = vma_next(&vmas);
 	for (; seg < image->segs + image->nr_segs; seg++) {
 		while (vma && vma->vm_end <= seg->start)
 			vma = vma_next(&vmas);
@@ -306,8 +303,90 @@ static const struct coppice_vseg *restore_intact(struct reset *reset,
 		if (*err)
 			break;
 	}
+	return seg;
+}
+
+/*
+ * All under one lock, which is for writing: a VMA's own lock would let faults in beside a
+ * read lock.
+ */
+static const struct coppice_vseg *restore_intact(struct reset *reset,
+						 const struct coppice_vseg *seg, int *err)
+{
+	struct mm_struct *mm = reset->task->mm;
+
+	mmap_write_lock(mm);
+	reset->alone = coppice_runs_alone(mm);
+	seg = restore_run(reset, seg, err);
 	mmap_write_unlock(mm);
 	return seg;
+}
+
+/*
+ * Most events write to pages that earlier ones have written to, too. If all of the task's anonymous
+ * memory, by the kernel's count, is in pages that were overwritten and in the content that was put back,
+ * nothing of the event is left, and the page tables need not be looked through for more:
+ *
+ * 1. A private page is anonymous, and counted as long as it is mapped or being moved; one that was swapped
+ *    out is in another count, which is added. Both are exact: what is left of them when a memory ends
+ *    is told as a defect of the kernel's ("Bad rss-counter state").
+ * 2. What was overwritten is mapped and anonymous, each page once, and so is what was put back. Were there any
+ *    other, the count would be higher.
+ * 3. Nobody adds one: the caller is the only one that runs in the memory, and that is locked.
+ * 4. What is in no segment is gone, and fresh memory was emptied.
+ *
+ * Entries that stand for no page (one whose memory has failed) are in no count; they hold nothing, and go when
+ * all is looked through again.
+ */
+static bool nothing_else(const struct reset *reset)
+{
+	return coppice_mm_anonymous(reset->task->mm) ==
+	       reset->overwritten + coppice_home_pages(reset->task);
+}
+
+static int count_page(pte_t pte, unsigned long addr, unsigned long pgoff, void *data)
+{
+	unsigned long *nr = data;
+
+	(*nr)++;
+	return 0;
+}
+
+/* Debug kernels look through all the same, to see that the count was right. */
+static void see_that_nothing_is(const struct reset *reset)
+{
+	const struct coppice_group *group = reset->task->group;
+	struct mm_struct *mm = reset->task->mm;
+	struct vm_area_struct *vma;
+	unsigned long addr = 0, nr = 0;
+
+	if (!IS_ENABLED(CONFIG_DEBUG_VM))
+		return;
+	while ((vma = coppice_vma_next(mm, addr, group))) {
+		coppice_walk_private(vma, vma->vm_start, count_page, &nr);
+		addr = vma->vm_end;
+	}
+	WARN_ON_ONCE(nr != reset->overwritten);
+}
+
+/* False: all has to be looked through. */
+static bool restore_hinted(struct reset *reset)
+{
+	const struct coppice_image *image = reset->task->group->image;
+	struct mm_struct *mm = reset->task->mm;
+	bool done = false;
+	int err = 0;
+
+	mmap_write_lock(mm);
+	reset->alone = coppice_runs_alone(mm);
+	reset->hinted = true;
+	if (reset->alone && restore_run(reset, image->segs, &err) == image->segs + image->nr_segs)
+		done = nothing_else(reset);
+	if (done)
+		see_that_nothing_is(reset);
+	reset->hinted = false;
+	mmap_write_unlock(mm);
+	return done;
 }
 
 /* What was counted for a segment that is not intact may be in a gap. */
@@ -341,6 +420,10 @@ static int restore_segments(struct reset *reset)
 	const struct coppice_vseg *seg = image->segs, *end = seg + image->nr_segs;
 	int err = 0;
 
+	if (reset->task->settled && !reset->afresh && restore_hinted(reset))
+		return 0;
+	reset->overwritten = 0;
+	reset->dropped = 0;
 	while (seg < end) {
 		seg = restore_intact(reset, seg, &err);
 		if (!err && seg < end)
@@ -348,6 +431,8 @@ static int restore_segments(struct reset *reset)
 		if (err)
 			return err;
 	}
+	/* What an event changes first, all is looked through for, and what was restored is again. */
+	reset->task->settled = !reset->learned;
 	return 0;
 }
 
@@ -415,7 +500,7 @@ static int restore_memory(struct reset *reset, const char **why)
 	restore_home(reset);
 	if (!reset->counted)
 		err = clear_gaps(reset->task);
-	err = err ?: restore_segments(reset) ?: coppice_home_restore(reset->task);
+	err = err ?: coppice_home_restore(reset->task) ?: restore_segments(reset);
 	if (reset->file)
 		coppice_map_file_done(reset->file);
 	return err;

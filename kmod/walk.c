@@ -14,6 +14,7 @@
 struct walk {
 	struct vm_area_struct *vma;
 	const struct coppice_image *image;
+	const struct coppice_hints *hints;	/* where to look, or NULL: everywhere */
 	coppice_private_fn fn;
 	void *data;
 	unsigned long next;	/* where it goes on */
@@ -63,8 +64,9 @@ static bool may_be_private(const pte_t *ptep, pteval_t wanted)
 
 /* Entries of a page table. */
 struct entries {
-	const pte_t *ptep;
+	pte_t *ptep;
 	const pteval_t *wanted;	/* of the image's pages */
+	unsigned long addr, pgoff;	/* of the first one */
 	unsigned long nr;
 	unsigned long skew;	/* of the first in those that are looked at together */
 };
@@ -95,6 +97,59 @@ static unsigned long next_entry(const struct entries *entries, unsigned long i)
 	return entries->nr;
 }
 
+static int walk_entry(const struct walk *walk, const struct entries *entries, unsigned long i)
+{
+	pte_t pte = ptep_get(entries->ptep + i);
+
+	if (pte_none(pte) || !is_private(pte))
+		return 0;
+	return walk->fn(pte, entries->addr + (i << PAGE_SHIFT), entries->pgoff + i, walk->data);
+}
+
+static int walk_all(const struct walk *walk, const struct entries *entries)
+{
+	unsigned long i;
+	int err = 0;
+
+	for (i = 0; !err && (i = next_entry(entries, i)) < entries->nr; i++)
+		err = walk_entry(walk, entries, i);
+	return err;
+}
+
+/* As the hints stand: see coppice_walk_hinted(). */
+static unsigned long hinted_word(const struct coppice_hints *hints, unsigned long word)
+{
+	return READ_ONCE(hints->written[word]) | READ_ONCE(hints->changed[word]);
+}
+
+static int walk_word(const struct walk *walk, const struct entries *entries, unsigned long word)
+{
+	unsigned long bits = hinted_word(walk->hints, word), base = word * BITS_PER_LONG;
+	unsigned long end = entries->pgoff + entries->nr, i;
+	int err = 0;
+
+	if (base < entries->pgoff)
+		bits &= BITMAP_FIRST_WORD_MASK(entries->pgoff);
+	if (end - base < BITS_PER_LONG)
+		bits &= BITMAP_LAST_WORD_MASK(end);
+	for (; bits && !err; bits &= bits - 1) {
+		i = base + __ffs(bits) - entries->pgoff;
+		if (may_be_private(entries->ptep + i, entries->wanted[i]))
+			err = walk_entry(walk, entries, i);
+	}
+	return err;
+}
+
+static int walk_words(const struct walk *walk, const struct entries *entries)
+{
+	unsigned long word = entries->pgoff / BITS_PER_LONG;
+	int err = 0;
+
+	for (; word * BITS_PER_LONG < entries->pgoff + entries->nr && !err; word++)
+		err = walk_word(walk, entries, word);
+	return err;
+}
+
 /*
  * Called by the kernel's walk for the first entry in use of a page table, under its lock. A call
  * for each entry would cost more than what there is to do, so the rest of the table is
@@ -105,24 +160,17 @@ static int walk_table(pte_t *ptep, unsigned long addr, void *data)
 	struct walk *walk = data;
 	unsigned long pgoff = coppice_image_pgoff(linear_page_index(walk->vma, addr));
 	unsigned long end = pmd_addr_end(addr, walk->vma->vm_end);
-	unsigned long i;
 	struct entries entries = {
 		.ptep = ptep,
 		.wanted = walk->image->ptes + min(pgoff, walk->image->nr_pages),
+		.addr = addr,
+		.pgoff = pgoff,
 		.nr = (end - addr) >> PAGE_SHIFT,
 		/* As pages are mapped around one that is read: by aligned addresses. */
 		.skew = addr >> PAGE_SHIFT,
 	};
 
-	for (i = 0; (i = next_entry(&entries, i)) < entries.nr; i++) {
-		pte_t pte = ptep_get(ptep + i);
-
-		if (pte_none(pte) || !is_private(pte))
-			continue;
-		walk->err = walk->fn(pte, addr + (i << PAGE_SHIFT), pgoff + i, walk->data);
-		if (walk->err)
-			break;
-	}
+	walk->err = walk->hints ? walk_words(walk, &entries) : walk_all(walk, &entries);
 	walk->next = end;
 	return TABLE_DONE;
 }
@@ -205,6 +253,42 @@ int coppice_usage(struct coppice_group *group, struct mm_struct *mm,
 	return 0;
 }
 
+/* To the next page that there is a hint for, if only these are asked for. */
+static void skip_others(struct walk *walk)
+{
+	struct vm_area_struct *vma = walk->vma;
+	unsigned long pgoff, end, word, bits;
+
+	if (!walk->hints || walk->next >= vma->vm_end)
+		return;
+	pgoff = coppice_image_pgoff(linear_page_index(vma, walk->next));
+	end = pgoff + ((vma->vm_end - walk->next) >> PAGE_SHIFT);
+	word = pgoff / BITS_PER_LONG;
+	bits = hinted_word(walk->hints, word) & BITMAP_FIRST_WORD_MASK(pgoff);
+	while (!bits && ++word * BITS_PER_LONG < end)
+		bits = hinted_word(walk->hints, word);
+	if (bits)
+		end = min(end, word * BITS_PER_LONG + __ffs(bits));
+	walk->next += (end - pgoff) << PAGE_SHIFT;
+}
+
+static int walk_private(struct walk *walk)
+{
+	u64 huge = 0;
+	int ret = TABLE_DONE;
+
+	/* The core mm prepares a mapping before its first private page, under the mmap lock. */
+	if (!READ_ONCE(walk->vma->anon_vma))
+		return 0;
+	while (ret == TABLE_DONE && !walk->err) {
+		skip_others(walk);
+		if (walk->next >= walk->vma->vm_end)
+			break;
+		ret = walk_range(walk->vma, walk->next, walk_table, walk, &huge);
+	}
+	return walk->err ?: min(ret, 0);
+}
+
 /**
  * coppice_walk_private() - the private pages of a VMA
  * @vma: maps an image, see coppice_vma_next()
@@ -226,16 +310,32 @@ int coppice_walk_private(struct vm_area_struct *vma, unsigned long from,
 	struct walk walk = {
 		.vma = vma, .image = task->group->image, .fn = fn, .data = data, .next = from,
 	};
-	u64 huge = 0;
-	int ret;
 
-	/* The core mm prepares a mapping before its first private page, under the mmap lock. */
-	if (!READ_ONCE(vma->anon_vma))
-		return 0;
-	do
-		ret = walk_range(vma, walk.next, walk_table, &walk, &huge);
-	while (ret == TABLE_DONE && !walk.err && walk.next < vma->vm_end);
-	return walk.err ?: min(ret, 0);
+	return walk_private(&walk);
+}
+
+/**
+ * coppice_walk_hinted() - those of its private pages that starts or events are known to write
+ * @vma: see coppice_walk_private()
+ * @from: first address, in @vma
+ * @fn: as there
+ * @data: for @fn
+ *
+ * By the hints as they stand: what others learn meanwhile may be missed. Costs by these pages.
+ *
+ * Context: under the mmap lock.
+ * Return: 0 or what @fn returned.
+ */
+int coppice_walk_hinted(struct vm_area_struct *vma, unsigned long from,
+			coppice_private_fn fn, void *data)
+{
+	const struct coppice_task *task = vma->vm_private_data;
+	struct walk walk = {
+		.vma = vma, .image = task->group->image, .hints = &task->group->hints,
+		.fn = fn, .data = data, .next = from,
+	};
+
+	return walk_private(&walk);
 }
 
 /**

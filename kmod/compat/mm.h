@@ -101,6 +101,26 @@ static inline bool coppice_vma_named(const struct vm_area_struct *vma)
 #endif
 }
 
+/*
+ * Anonymous pages of a memory in which only the caller runs, and those of them that were swapped out:
+ * exactly, with what the kernel keeps for it apart.
+ */
+static inline long coppice_mm_counter(struct mm_struct *mm, int member)
+{
+#ifdef SPLIT_RSS_COUNTING
+	return atomic_long_read(&mm->rss_stat.count[member]) + current->rss_stat.count[member];
+#elif defined(COPPICE_HAVE_RSS_PERCPU)
+	return percpu_counter_sum(&mm->rss_stat[member]);
+#else
+	return get_mm_counter(mm, member);
+#endif
+}
+
+static inline long coppice_mm_anonymous(struct mm_struct *mm)
+{
+	return coppice_mm_counter(mm, MM_ANONPAGES) + coppice_mm_counter(mm, MM_SWAPENTS);
+}
+
 /* How many page table entries map a page that is no part of a larger one. */
 static inline int coppice_page_mapcount(struct page *page)
 {

@@ -29,6 +29,8 @@
 #define RESETS 200
 /* One reset in so many finds out anew what is changed: COPPICE_LEARN_EVERY. */
 #define AFRESH 16
+/* After so many like each other nothing new is found. */
+#define SETTLED 8
 
 /* How often this task has been here, this time included. */
 static int round_of(const char *path)
@@ -659,6 +661,25 @@ static int play_many(int argc, char **argv)
 	return 3;
 }
 
+/*
+ * When all that events change is known, the page tables are not looked through for more, unless the kernel's count
+ * says that there is: on a page that no event has written to before.
+ */
+static int play_settled(int argc, char **argv)
+{
+	int count = round_of(argv[2]);
+
+	if (!stage_intact())
+		return 2;
+	if (count > SETTLED + 1)
+		return find_secret() ? 4 : 0;
+	memset(stage_data, count, 3 * STAGE_PAGE);
+	if (count > SETTLED)
+		hide(stage_data + 40 * STAGE_PAGE);
+	coppice_reset();
+	return 3;
+}
+
 /* Until it was reset as often as the round says, from outside. */
 #define OUTSIDE 20
 
@@ -844,6 +865,7 @@ const struct role roles[] = {
 	{ "parent again", play_parent_again },
 	{ "piped", play_piped },
 	{ "many", play_many },
+	{ "settled", play_settled },
 	{ "outside", play_outside },
 	{ "stopped", play_stopped },
 	{ "patched", play_patched },
@@ -889,6 +911,7 @@ PLAY(single_pages_go, "sparse")
 PLAY(what_is_mapped_for_a_segment_goes, "exchanged")
 PLAY(what_has_grown_shrinks, "grown")
 PLAY(nothing_stays_locked, "locked")
+PLAY(an_event_that_is_not_like_the_others_goes, "settled")
 PLAY(threads_are_refused, "threads")
 PLAY(forks_are_refused, "forked")
 PLAY(children_keep_what_they_have, "parent")
