@@ -487,7 +487,7 @@ u64 coppice_home_sum(struct mm_struct *mm, const struct coppice_range *ranges, u
 int coppice_home_save(struct coppice_task *task, const struct coppice_enter *enter,
 		      const char **why);
 void coppice_home_clear(const struct coppice_task *task, struct vm_area_struct *vma);
-unsigned long coppice_home_pages(const struct coppice_task *task);
+bool coppice_home_pages(const struct coppice_task *task, unsigned long *pages);
 int coppice_home_restore(const struct coppice_task *task);
 
 /* enter.c */

@@ -146,12 +146,22 @@ void coppice_home_clear(const struct coppice_task *task, struct vm_area_struct *
 /**
  * coppice_home_pages() - how many pages the content that was put back is in
  * @task: current's
+ * @pages: set to the anonymous pages that are left of what a reset keeps, after coppice_home_restore()
  *
- * Return: after coppice_home_restore(), the anonymous pages that are left of what a reset keeps.
+ * Context: under the mmap lock.
+ * Return: false if it is not in anonymous memory, whatever its launcher has said.
  */
-unsigned long coppice_home_pages(const struct coppice_task *task)
+bool coppice_home_pages(const struct coppice_task *task, unsigned long *pages)
 {
-	return PAGE_ALIGN(task->saved_at.len) >> PAGE_SHIFT;
+	unsigned long start = task->saved_at.start, len = PAGE_ALIGN(task->saved_at.len);
+	struct vm_area_struct *vma;
+
+	*pages = len >> PAGE_SHIFT;
+	if (!len)
+		return true;
+	vma = find_vma(task->mm, start);
+	return vma && vma->vm_start <= start && vma->vm_end - start >= len &&
+	       vma_is_anonymous(vma);
 }
 
 /**

@@ -340,8 +340,10 @@ static const struct coppice_vseg *restore_intact(struct reset *reset,
  */
 static bool nothing_else(const struct reset *reset)
 {
-	return coppice_mm_anonymous(reset->task->mm) ==
-	       reset->overwritten + coppice_home_pages(reset->task);
+	unsigned long put_back;
+
+	return coppice_home_pages(reset->task, &put_back) &&
+	       coppice_mm_anonymous(reset->task->mm) == reset->overwritten + put_back;
 }
 
 static int count_page(pte_t pte, unsigned long addr, unsigned long pgoff, void *data)
