@@ -286,7 +286,7 @@ static int restore_content(struct reset *reset, const struct coppice_vseg *seg,
 	return 0;
 }
 
-/* The segments from @seg on as far as they are mapped as they were; returns the first that is not. */
+/* The segments from @seg on as far as they are mapped as they were; returns the next one. */
 static const struct coppice_vseg *restore_run(struct reset *reset, const struct coppice_vseg *seg,
 					      int *err)
 {
@@ -323,20 +323,21 @@ static const struct coppice_vseg *restore_intact(struct reset *reset,
 }
 
 /*
- * Most events write to pages that earlier ones have written to, too. If all of the task's anonymous
- * memory, by the kernel's count, is in pages that were overwritten and in the content that was put back,
- * nothing of the event is left, and the page tables need not be looked through for more:
+ * Most events write to pages that earlier ones have written to, too. If all of the task's
+ * anonymous memory, by the kernel's count, is in pages that were overwritten and in the content
+ * that was put back, nothing of the event is left, and the page tables need not be looked through
+ * for more:
  *
- * 1. A private page is anonymous, and counted as long as it is mapped or being moved; one that was swapped
- *    out is in another count, which is added. Both are exact: what is left of them when a memory ends
- *    is told as a defect of the kernel's ("Bad rss-counter state").
- * 2. What was overwritten is mapped and anonymous, each page once, and so is what was put back. Were there any
- *    other, the count would be higher.
+ * 1. A private page is anonymous, and counted as long as it is mapped or being moved; one that
+ *    was swapped out is in another count, which is added. Both are exact: what is left of them
+ *    when a memory ends is told as a defect of the kernel's ("Bad rss-counter state").
+ * 2. What was overwritten is mapped and anonymous, each page once, and so is what was put back.
+ *    Were there any other, the count would be higher.
  * 3. Nobody adds one: the caller is the only one that runs in the memory, and that is locked.
  * 4. What is in no segment is gone, and fresh memory was emptied.
  *
- * Entries that stand for no page (one whose memory has failed) are in no count; they hold nothing, and go when
- * all is looked through again.
+ * Entries that stand for no page (one whose memory has failed) are in no count; they hold nothing,
+ * and go when all is looked through again.
  */
 static bool nothing_else(const struct reset *reset)
 {
@@ -433,7 +434,7 @@ static int restore_segments(struct reset *reset)
 		if (err)
 			return err;
 	}
-	/* What an event changes first, all is looked through for, and what was restored is again. */
+	/* All is looked through for what an event is the first to change. */
 	reset->task->settled = !reset->learned;
 	return 0;
 }

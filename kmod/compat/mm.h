@@ -102,8 +102,8 @@ static inline bool coppice_vma_named(const struct vm_area_struct *vma)
 }
 
 /*
- * Anonymous pages of a memory in which only the caller runs, and those of them that were swapped out:
- * exactly, with what the kernel keeps for it apart.
+ * Pages of a memory in which only the caller runs, by what they are: exactly, with what the kernel
+ * keeps for it apart.
  */
 static inline long coppice_mm_counter(struct mm_struct *mm, int member)
 {
