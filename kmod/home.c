@@ -146,7 +146,7 @@ void coppice_home_clear(const struct coppice_task *task, struct vm_area_struct *
 /**
  * coppice_home_pages() - how many pages the content that was put back is in
  * @task: current's
- * @pages: set to the anonymous pages that are left of what a reset keeps, after coppice_home_restore()
+ * @pages: set to how many anonymous pages are left of what a reset keeps, when it was
  *
  * Context: under the mmap lock.
  * Return: false if it is not in anonymous memory, whatever its launcher has said.
