@@ -205,6 +205,19 @@ struct coppice_hints {
 	unsigned int learned;
 };
 
+/* Of a word of bits for pages, as hints are, those for pages [from, end). */
+static inline unsigned long coppice_word_mask(unsigned long word, unsigned long from,
+					      unsigned long end)
+{
+	unsigned long mask = ~0UL, base = word * BITS_PER_LONG;
+
+	if (base < from)
+		mask &= BITMAP_FIRST_WORD_MASK(from);
+	if (end - base < BITS_PER_LONG)
+		mask &= BITMAP_LAST_WORD_MASK(end);
+	return mask;
+}
+
 /**
  * struct coppice_group - tasks that share an image
  * @ref: registry, tasks, descriptors

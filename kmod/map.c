@@ -374,13 +374,7 @@ static unsigned long next_hint(const unsigned long *bits, unsigned long end, uns
 static unsigned long hint_word(const unsigned long *bits, unsigned long word, unsigned long from,
 			       unsigned long end)
 {
-	unsigned long hints = READ_ONCE(bits[word]), base = word * BITS_PER_LONG;
-
-	if (base < from)
-		hints &= BITMAP_FIRST_WORD_MASK(from);
-	if (end - base < BITS_PER_LONG)
-		hints &= BITMAP_LAST_WORD_MASK(end);
-	return hints;
+	return READ_ONCE(bits[word]) & coppice_word_mask(word, from, end);
 }
 
 static void map_run(struct coppice_task *task, struct vm_area_struct *vma, unsigned long from,

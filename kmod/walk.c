@@ -116,24 +116,23 @@ static int walk_all(const struct walk *walk, const struct entries *entries)
 	return err;
 }
 
-/* As the hints stand: see coppice_walk_hinted(). */
-static unsigned long hinted_word(const struct coppice_hints *hints, unsigned long word)
+/* Of a word of hints those for pages [from, end), as they stand: see coppice_walk_hinted(). */
+static unsigned long hinted_word(const struct coppice_hints *hints, unsigned long word,
+				 unsigned long from, unsigned long end)
 {
-	return READ_ONCE(hints->written[word]) | READ_ONCE(hints->changed[word]);
+	return (READ_ONCE(hints->written[word]) | READ_ONCE(hints->changed[word])) &
+	       coppice_word_mask(word, from, end);
 }
 
 static int walk_word(const struct walk *walk, const struct entries *entries, unsigned long word)
 {
-	unsigned long bits = hinted_word(walk->hints, word), base = word * BITS_PER_LONG;
-	unsigned long end = entries->pgoff + entries->nr, i;
+	unsigned long bits = hinted_word(walk->hints, word, entries->pgoff,
+					 entries->pgoff + entries->nr);
+	unsigned long i;
 	int err = 0;
 
-	if (base < entries->pgoff)
-		bits &= BITMAP_FIRST_WORD_MASK(entries->pgoff);
-	if (end - base < BITS_PER_LONG)
-		bits &= BITMAP_LAST_WORD_MASK(end);
 	for (; bits && !err; bits &= bits - 1) {
-		i = base + __ffs(bits) - entries->pgoff;
+		i = word * BITS_PER_LONG + __ffs(bits) - entries->pgoff;
 		if (may_be_private(entries->ptep + i, entries->wanted[i]))
 			err = walk_entry(walk, entries, i);
 	}
@@ -264,11 +263,11 @@ static void skip_others(struct walk *walk)
 	pgoff = coppice_image_pgoff(linear_page_index(vma, walk->next));
 	end = pgoff + ((vma->vm_end - walk->next) >> PAGE_SHIFT);
 	word = pgoff / BITS_PER_LONG;
-	bits = hinted_word(walk->hints, word) & BITMAP_FIRST_WORD_MASK(pgoff);
-	while (!bits && ++word * BITS_PER_LONG < end)
-		bits = hinted_word(walk->hints, word);
+	do
+		bits = hinted_word(walk->hints, word, pgoff, end);
+	while (!bits && ++word * BITS_PER_LONG < end);
 	if (bits)
-		end = min(end, word * BITS_PER_LONG + __ffs(bits));
+		end = word * BITS_PER_LONG + __ffs(bits);
 	walk->next += (end - pgoff) << PAGE_SHIFT;
 }
 
