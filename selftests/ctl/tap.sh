@@ -63,6 +63,9 @@ refused() {
 	run "$status" "$@" && has "$err" "$word" && same "" "$out" && same 1 "$(wc -l < "$work/err")"
 }
 
+# field '["a"][0]': one member of a JSON document on standard input, text without its quotes
+field() { jq -rc ".$1"; }
+
 finish() {
 	rm -rf "$work"
 	echo "1..$points"

@@ -24,8 +24,6 @@ ip link set lo up || exit
 me=n$COPPICE_TEST_WORLD
 backend=memfd
 c() { timeout 120 "$coppice" --backend "$backend" "$@"; }
-# One member of a JSON document on standard input: field '["a"][0]'
-field() { /usr/bin/python3 -c "import json, sys; print(json.load(sys.stdin)$1)"; }
 
 # until_true COMMAND…: as long as a loaded machine takes.
 until_true() {
