@@ -36,7 +36,7 @@ const struct role roles[] = { {} };
 #define CAGE	"/coppice-race/one"
 #define OTHER	"/coppice-race/other"
 #define KILLED	(128 + SIGKILL)
-#define ROUNDS	6
+#define ROUNDS	3
 /* How often one task is reshared, reset or adopted in a round. */
 #define TIMES	3
 /* Seconds: with all checks on. */
