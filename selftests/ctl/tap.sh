@@ -63,8 +63,9 @@ refused() {
 	run "$status" "$@" && has "$err" "$word" && same "" "$out" && same 1 "$(wc -l < "$work/err")"
 }
 
-# field '["a"][0]': one member of a JSON document on standard input, text without its quotes
-field() { jq -rc ".$1"; }
+# field '["a"][0]': one member of a JSON document on standard input, text without its quotes;
+# fails if there is none
+field() { jq -rc ".$1 | if . == null then error(\"there is no such member\") else . end"; }
 
 # The backends to try. What memfd does is the same on all kernels; one of those in guests is enough.
 backends() {
